@@ -37,8 +37,8 @@ class Camera(Section):
 
     source: str = Field(
         default="auto",
-        description="auto (first camera found, else the bundled synthetic patient), picamera2[:N], v4l2:/dev/videoN, "
-        "nvargus[:N] (Jetson), gstreamer:PIPELINE, rtsp://..., file:PATH, images:FOLDER.",
+        description="auto (first camera found), demo (the same, else the bundled synthetic patient), picamera2[:N], "
+        "v4l2:/dev/videoN, nvargus[:N] (Jetson), gstreamer:PIPELINE, rtsp://..., file:PATH, images:FOLDER.",
     )
     width: int = Field(default=1280, ge=160, le=4096, description="Requested width, pixels.")
     height: int = Field(default=720, ge=120, le=4096, description="Requested height, pixels.")
@@ -105,7 +105,7 @@ class Pain(Section):
     )
     hysteresis: float = Field(default=1.0, ge=0, le=8, description="The condition ends below threshold - hysteresis.")
     on_delay_s: float = Field(default=2.0, ge=0, le=600, description="Raised for so long before the alarm, seconds.")
-    off_delay_s: float = Field(default=5.0, ge=0, le=600, description="Low for so long before it ends, seconds.")
+    off_delay_s: float = Field(default=3.0, ge=0, le=600, description="Low for so long before it ends, seconds.")
     smile_au12: float = Field(default=1.5, ge=0, le=5, description="AU12 from this on, without AU4, is a smile.")
     smile_au4: float = Field(default=1.0, ge=0, le=5, description="AU4 from this on is never put down to a smile.")
 
