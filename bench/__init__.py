@@ -1,0 +1,1 @@
+"""Benchmarks: ratios and percentiles measured in one run. Nothing here is a test."""
