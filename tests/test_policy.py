@@ -217,15 +217,15 @@ def test_pain_sleep_and_movement_do_not_become_the_baseline() -> None:
     assert talk.state.baseline.baseline is None
 
 
-def captures(decisions: Iterable[Decisions]) -> list[tuple[bool, str]]:
-    return [(made.capture.accepted, made.capture.reason) for made in decisions if made.capture]
+def captures(decisions: Iterable[Decisions]) -> list[tuple[str | None, str]]:
+    return [(made.capture.refusal, made.capture.detail) for made in decisions if made.capture]
 
 
 def test_a_deliberate_capture_replaces_the_baseline() -> None:
     bed = Bed(QUICK).see(8, units())
     bed.state = monitor.begin_capture(bed.state, bed.now)
     bed.see(4, units(FROWNER))
-    assert captures(bed.decisions) == [(True, "")]
+    assert captures(bed.decisions) == [(None, "")]
     assert bed.assessment is not None
     assert bed.assessment.baseline is BaselineOrigin.CAPTURED
     assert bed.assessment.pspi_above_baseline == pytest.approx(0.0)
@@ -242,9 +242,9 @@ def test_a_capture_is_refused_with_a_reason_and_keeps_the_old_baseline() -> None
     bed.state = monitor.begin_capture(bed.state, bed.now)
     bed.see(10, None, Reason.NO_FACE)
     moved, unseen = captures(bed.decisions)
-    assert not moved[0]
+    assert moved[0] == "not-quiet"
     assert "AU12" in moved[1]
-    assert not unseen[0]
+    assert unseen[0] == "no-face"
     assert "0.0 of 2.0 s" in unseen[1]
     assert bed.state.baseline.baseline is old
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from statistics import median, quantiles
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from npng_edge.policy.pspi import eyes_closed, pspi
 from npng_edge.units import ACTION_UNITS, ActionUnits, BaselineOrigin
@@ -37,9 +37,10 @@ class Baseline:
 class CaptureResult:
     """How a deliberate capture ended."""
 
-    accepted: bool
-    reason: str
-    """Empty when accepted; else one sentence with what to do."""
+    refusal: Literal["no-face", "not-quiet"] | None
+    """None when the new baseline is in force."""
+    detail: str
+    """One sentence with what to do; empty when accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +95,14 @@ def _capture(
     if len(state.samples) * SAMPLE_S >= settings.capture_s:
         name, spread = _spread(state.samples)
         if spread > settings.quiet_spread:
-            reason = f"the face was not at rest ({name} moved by {spread:.1f}); capture again when it is"
-            return _abandon(state), CaptureResult(accepted=False, reason=reason)
+            detail = f"the face was not at rest ({name} moved by {spread:.1f}); capture again when it is"
+            return _abandon(state), CaptureResult("not-quiet", detail)
         baseline = _baseline(state.samples, BaselineOrigin.CAPTURED)
-        return BaselineState(baseline), CaptureResult(accepted=True, reason="")
+        return BaselineState(baseline), CaptureResult(None, "")
     if state.capture_since is not None and now - state.capture_since > CAPTURE_PATIENCE * settings.capture_s:
         seen = len(state.samples) * SAMPLE_S
-        reason = f"the face was seen with open eyes for only {seen:.1f} of {settings.capture_s:.1f} s; check the view"
-        return _abandon(state), CaptureResult(accepted=False, reason=reason)
+        detail = f"the face was seen with open eyes for only {seen:.1f} of {settings.capture_s:.1f} s; check the view"
+        return _abandon(state), CaptureResult("no-face", detail)
     return state, None
 
 

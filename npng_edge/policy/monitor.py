@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from npng_edge.units import Reading
 
 JUDGED_BY_READING = ("pain", "no-face", "model")
-"""Conditions whose evidence comes with every reading; the others follow what their stage last said."""
+"""Conditions that a reading ends; the others follow what their stage last said, whether or not readings come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,11 @@ def on_reading(state: State, reading: Reading, settings: Policy) -> tuple[State,
         alike = look_alike(scored, settings.pain)
     score = raw if above is None else above
 
+    failed = Reason.MODEL_FAILED in reading.reasons
     findings = (
         Finding("pain", _pain(score, alike, settings.pain), _pain_cause(score, above)),
         Finding("no-face", _unseen(reading), _unseen_cause(reading)),
-        Finding("model", Reason.MODEL_FAILED in reading.reasons, "The model failed on the picture."),
+        Finding("model", True, "The model failed on the picture.") if failed else _fault(state, "model"),
     )
     state, transitions = _judge_all(state, findings, now, settings)
     assessment = Assessment(
@@ -106,12 +107,17 @@ def on_fault(state: State, condition: str, cause: str | None, now: float, settin
 
 def on_tick(state: State, now: float, settings: Policy) -> tuple[State, Decisions]:
     """Let time pass where no event comes: faults that persist or are gone, readings that stopped."""
-    findings = [_fault(state, name) for name in state.sustained if name not in JUDGED_BY_READING]
+    learning, capture = baselines.on_units(state.baseline, None, now, settings.baseline)
+    state = replace(state, baseline=learning)
+    findings = [
+        _fault(state, name) for name in state.sustained if name in state.faults or name not in JUDGED_BY_READING
+    ]
     stall = settings.technical.model_stall_s
-    if "camera" not in state.faults and state.last_reading is not None and now - state.last_reading > stall:
+    stalled = state.last_reading is not None and now - state.last_reading > stall
+    if stalled and not {"camera", "model"} & state.faults.keys():
         findings.append(Finding("model", True, f"Pictures arrive and no reading has been made for {stall:.0f} s."))
     state, transitions = _judge_all(state, findings, now, settings)
-    return state, Decisions(transitions)
+    return state, Decisions(transitions, capture)
 
 
 def begin_capture(state: State, now: float) -> State:

@@ -205,9 +205,9 @@ class Client:
         )
         client.connect_timeout = _CONNECT_TIMEOUT_S
         if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, _password(self._broker.password_file))
+            client.username_pw_set(self._broker.username, read_password(self._broker.password_file))
         if self._broker.tls is not None:
-            client.tls_set_context(_tls_context(self._broker.tls))
+            client.tls_set_context(tls_context(self._broker.tls))
         if self._will is not None:
             topic, payload = self._will()
             client.will_set(topic, payload, qos=1, retain=True)
@@ -286,7 +286,7 @@ def _properties(packet_type: int, **values: bytes | int | None) -> Properties:
     return properties
 
 
-def _tls_context(tls: Tls) -> ssl.SSLContext:
+def tls_context(tls: Tls) -> ssl.SSLContext:
     """Read the files anew, so that a renewed certificate is used at the next connect.
 
     Raises:
@@ -302,7 +302,13 @@ def _tls_context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def _password(file: Path | None) -> str | None:
+def read_password(file: Path | None) -> str | None:
+    """The password that a file holds, without the line end.
+
+    Raises:
+        OSError: It cannot be read.
+        UnicodeError: It is not UTF-8.
+    """
     return None if file is None else file.read_text(encoding="utf-8").rstrip("\r\n")
 
 

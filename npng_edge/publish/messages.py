@@ -286,7 +286,9 @@ class BaselineAction(str, Enum):
 
 
 class BaselineRequest(Message):
-    """To `request/baseline`: capture or forget this patient's neutral face."""
+    """To `request/baseline`: capture or forget this patient's neutral face. What is not known in it is refused."""
+
+    model_config = ConfigDict(extra="forbid")
 
     schema_: Literal["npng/request-baseline/1"] = Field(alias="schema")
     """Name and version of the message."""

@@ -1,0 +1,5 @@
+"""`python -m npng_edge` is `npng-edge`."""
+
+from npng_edge.cli import app
+
+app()

