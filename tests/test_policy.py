@@ -107,7 +107,7 @@ def test_pain_is_raised_after_the_on_delay_and_ended_after_the_off_delay() -> No
     assert start.alarm.presence is Presence.ON
     assert start.alarm.since == pytest.approx(5.1)
     assert start.time == pytest.approx(7.1)
-    bed.see(4.5, units())
+    bed.see(2.5, units())
     assert bed.story == ["pain start"]
     bed.see(1, units())
     assert bed.story == ["pain start", "pain end"]
