@@ -1,0 +1,164 @@
+"""Random people: shape, skin, hair, brows, eyes, and how their skin folds. All from one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import cv2
+import numpy as np
+
+from training.folds import DEEPEST, FOLDS, lower_folds, painted_folds, upper_folds
+from training.paint import Canvas, Complexion, paint_face
+from training.worn import wear
+
+if TYPE_CHECKING:
+    from training.face_model import Floats
+    from training.paint import Bytes, Doubles
+
+Colour: TypeAlias = tuple[float, float, float]
+
+UNITS = ("AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU10", "AU12", "AU15", "AU17", "AU20", "AU26")
+"""Units that some faces show more than others."""
+_SKINS = np.array([[0.93, 0.76, 0.68], [0.76, 0.56, 0.44], [0.33, 0.21, 0.16]])
+_HAIRS = np.array([[0.07, 0.05, 0.045], [0.2, 0.12, 0.07], [0.42, 0.27, 0.14], [0.68, 0.5, 0.28], [0.5, 0.2, 0.09]])
+_IRISES = np.array([[0.12, 0.07, 0.04], [0.24, 0.14, 0.07], [0.3, 0.3, 0.16], [0.3, 0.42, 0.52], [0.42, 0.47, 0.5]])
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Everything about a head that is not its shape; colours are sRGB 0..1."""
+
+    paint: Bytes
+    """(384, 384, 3) RGB; row 0 is the lowest."""
+    folds_upper: Bytes
+    """(384, 384, 4) heights of four folds, 128 = flat."""
+    folds_lower: Bytes
+    grain: Bytes
+    """(256, 256, 1) noise."""
+    skin: Colour
+    hair: Colour
+    hairline: tuple[float, float, float, float]
+    """Height at the middle, fall per x squared, depth behind which hair grows, lowest hair; mean-face centimetres."""
+    ears: float
+    """How far behind the hairline the hair stays below the temples, centimetres."""
+    volume: float
+    cloth: float
+    iris: Colour
+    sclera: Colour
+    teeth: Colour
+    mouth: Colour
+    eye_size: tuple[float, float]
+    """Angle of the iris and of the pupil seen from the eye's centre, radians."""
+    oil: float
+    occlusion: float
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One identity."""
+
+    shape: Floats
+    """(100,) identity coefficients."""
+    look: Look
+    folding: Floats
+    """(2, 8): depth of each fold at rest, and added at intensity 5, centimetres."""
+    strength: dict[str, float]
+    """Per unit, how far this face moves compared with others."""
+
+
+def random_person(seed: int, *, infrared: bool = False) -> Person:
+    """Make up a person.
+
+    Args:
+        seed: the same seed is the same person.
+        infrared: as a camera sees them at night by infra-red lamps: skin of all tones is bright, lips and brows pale.
+    """
+    rng = np.random.default_rng([7, seed])
+    age = rng.beta(1.3, 1.3)
+    shape = np.clip(rng.normal(0.0, rng.uniform(0.6, 1.0), 100), -2.5, 2.5).astype(np.float32)
+    at_rest = DEEPEST * age**1.5 * rng.uniform(0.0, 0.45, len(FOLDS))
+    added = DEEPEST * rng.uniform(0.5, 1.8, len(FOLDS)) * (0.5 + 0.7 * age)
+    return Person(
+        shape=shape,
+        look=_look(rng, age, infrared=infrared),
+        folding=np.stack([at_rest, added]).astype(np.float32),
+        strength={unit: float(np.clip(rng.normal(1.0, 0.15), 0.7, 1.35)) for unit in UNITS},
+    )
+
+
+def _look(rng: np.random.Generator, age: float, *, infrared: bool) -> Look:
+    complexion = _complexion(rng, age, infrared=infrared)
+    canvas = Canvas(rng)
+    face = paint_face(canvas, complexion)
+    # A stream of its own: what a person wears changes nothing else about them.
+    wear(face, rng.spawn(1)[0])
+    return Look(
+        paint=np.asarray(np.clip(face * 255.0, 0, 255), dtype=np.uint8),
+        folds_upper=painted_folds(canvas, upper_folds(rng)),
+        folds_lower=painted_folds(canvas, lower_folds(rng)),
+        grain=_grain(rng),
+        skin=_colour(complexion.skin),
+        **_hair_style(rng, complexion.hair),
+        iris=_colour(complexion.iris),
+        sclera=_colour(np.array([0.86, 0.83, 0.8]) * rng.uniform(0.82, 1.05)),
+        teeth=_colour(np.array([0.88, 0.84, 0.74]) * rng.uniform(0.75, 1.08)),
+        mouth=_colour(np.array([0.52, 0.2, 0.19]) * rng.uniform(0.7, 1.2)),
+        eye_size=(rng.uniform(0.4, 0.5), rng.uniform(0.12, 0.24)),
+        oil=float(rng.uniform(0.0, 0.35) ** 1.3),
+        occlusion=float(rng.uniform(1.5, 4.0)),
+    )
+
+
+def _complexion(rng: np.random.Generator, age: float, *, infrared: bool) -> Complexion:
+    melanin = rng.beta(0.9, 1.1)
+    skin = _SKINS[0] + (_SKINS[1] - _SKINS[0]) * min(2 * melanin, 1.0)
+    skin = skin + (_SKINS[2] - _SKINS[1]) * max(2 * melanin - 1.0, 0.0)
+    skin = np.clip(skin * rng.normal(1.0, 0.035, 3), 0.08, 0.97)
+    fair = rng.random() > 0.35 + melanin
+    hair = _HAIRS[rng.integers(1, 5)] if fair else _HAIRS[0] * rng.uniform(0.7, 1.6)
+    if age > 0.6 and rng.random() < 0.7:
+        hair = hair + (np.array([0.75, 0.74, 0.72]) - hair) * rng.uniform(0.3, 1.0)
+    iris = _IRISES[rng.integers(0, 5 if fair else 2)]
+    brows = np.clip(hair * rng.uniform(0.5, 1.1), 0.02, 0.7)
+    if infrared:
+        skin = np.full(3, 0.72 + 0.12 * skin.mean())
+        hair, brows = hair * 0.7 + 0.25, skin * rng.uniform(0.45, 0.7)
+        iris = np.full(3, rng.uniform(0.3, 0.55))
+    return Complexion(skin, hair, brows, iris, melanin, age, infrared)
+
+
+def _colour(rgb: Doubles) -> Colour:
+    red, green, blue = np.clip(rgb, 0.0, 1.0)
+    return float(red), float(green), float(blue)
+
+
+def _hair_style(rng: np.random.Generator, hair: Doubles) -> dict[str, Any]:
+    """The fields of `Look` that say where hair or cloth lies, and its colour."""
+    kind = rng.random()
+    line = (rng.uniform(8.2, 10.3), rng.uniform(0.0, 0.035))
+    style: dict[str, Any] = {"ears": 4.0, "cloth": 0.0, "volume": 0.0, "hair": _colour(hair)}
+    if kind < 0.12:  # bald
+        return style | {"hairline": (99.0, 0.0, -99.0, 99.0)}
+    if kind < 0.22:  # hair at the sides only
+        back = (rng.uniform(0.0, 2.0), rng.uniform(-4.0, 0.0))
+        return style | {"hairline": (99.0, 0.0, *back), "volume": rng.uniform(0.2, 0.8)}
+    if kind < 0.38:  # a cap, or a scarf that covers the neck
+        scarf = rng.random() < 0.4
+        back = (rng.uniform(1.0, 3.0), -20.0 if scarf else rng.uniform(1.0, 4.0))
+        edge = (rng.uniform(7.8, 9.6), rng.uniform(0.0, 0.03), *back)
+        cloth = {"cloth": 1.0, "volume": rng.uniform(0.2, 1.0), "hair": _colour(rng.uniform(0.1, 0.9, 3))}
+        return style | cloth | {"hairline": edge, "ears": 0.0 if scarf else 4.0}
+    if kind < 0.72:  # short
+        back = (rng.uniform(1.0, 2.8), rng.uniform(-3.0, 1.0))
+        return style | {"hairline": (*line, *back), "volume": rng.uniform(0.1, 1.3)}
+    back = (rng.uniform(1.5, 3.2), rng.uniform(-18.0, -6.0))
+    covered = 4.0 if rng.random() < 0.5 else rng.uniform(0.0, 1.0)
+    return style | {"hairline": (*line, *back), "volume": rng.uniform(0.4, 1.9), "ears": covered}
+
+
+def _grain(rng: np.random.Generator) -> Bytes:
+    noise = rng.random((256, 256)).astype(np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), 1.2, borderType=cv2.BORDER_REFLECT_101)
+    soft = (soft - soft.mean()) / soft.std() * 0.2 + 0.5
+    return np.asarray(np.clip(soft * 255, 0, 255), dtype=np.uint8)[..., None]

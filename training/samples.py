@@ -1,0 +1,160 @@
+"""Seeds to labelled pictures: one rendered face each, as a bad camera in a bad light would show it.
+
+Eight seeds in a row are one person (`identity_of`); the first of them is the person's neutral face.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from npng_edge.units import ACTION_UNITS
+from training import face_model, views
+from training.expressions import Expression, labels, move, random_expression
+from training.people import Person, random_person
+from training.render import Head, Renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from npng_edge.units import Image, Pose
+    from training.face_model import FaceModel, Floats
+
+SEEDS_PER_PERSON = 8
+INFRARED_SHARE = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One labelled picture."""
+
+    image: Image
+    """(size, size, 3) uint8, BGR."""
+    intensity: dict[str, float]
+    """Per unit of `ACTION_UNITS`, 0..5."""
+    eyes_closed: tuple[float, float]
+    """The person's left and right eye, 0 open .. 1 closed."""
+    identity_id: int
+    pose: Pose
+    neutral: bool
+    """Whether the face was asked to do nothing at all."""
+
+
+def identity_of(seed: int) -> int:
+    """The person a seed shows."""
+    return seed // SEEDS_PER_PERSON
+
+
+def render(
+    seeds: Iterable[int], size: int = 224, workers: int = 1, path: Path = face_model.DEFAULT_PATH
+) -> Iterator[Sample]:
+    """Render one sample per seed, in order.
+
+    Args:
+        seeds: not negative; the same seed gives the same picture.
+        size: of the square pictures, pixels.
+        workers: processes; 1 renders in this one.
+        path: of the packed face model.
+    """
+    if workers <= 1:
+        yield from (_one(seed, size, path) for seed in seeds)
+        return
+    rest = iter(seeds)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        while batch := list(islice(rest, 64 * workers)):
+            parts = [batch[start::workers] for start in range(workers)]
+            done = [pool.submit(_many, part, size, path) for part in parts]
+            results: list[Sample | None] = [None] * len(batch)
+            for start, future in enumerate(done):
+                results[start::workers] = future.result()
+            yield from (sample for sample in results if sample is not None)
+
+
+def _many(seeds: list[int], size: int, path: Path) -> list[Sample]:
+    return [_one(seed, size, path) for seed in seeds]
+
+
+@lru_cache(maxsize=4)
+def _stage(size: int, path: Path) -> tuple[FaceModel, Renderer]:
+    model = face_model.load(path)
+    return model, Renderer(model, 3 * size // 2, 3 * size // 2)
+
+
+@lru_cache(maxsize=4)
+def _person(identity: int, path: Path, *, infrared: bool) -> tuple[Person, Floats]:
+    person = random_person(identity, infrared=infrared)
+    return person, face_model.load(path).person(person.shape)
+
+
+def _one(seed: int, size: int, path: Path) -> Sample:
+    model, renderer = _stage(size, path)
+    rng = np.random.default_rng([11, seed])
+    # All pictures of one person are taken by day or by night, so that the person's own neutral can be compared.
+    infrared = np.random.default_rng([13, identity_of(seed)]).random() < INFRARED_SHARE
+    person, rest = _person(identity_of(seed), path, infrared=bool(infrared))
+    neutral = seed % SEEDS_PER_PERSON == 0
+    expression = Expression(closure=abs(rng.normal(0, 0.06))) if neutral else random_expression(rng)
+    moved = move(model, rest, expression, person.strength, person.folding)
+    pose = views.pose(rng)
+    head = Head(
+        vertices=moved.vertices,
+        look=person.look,
+        folds=moved.folds,
+        lip_gap=moved.lip_gap,
+        gaze=views.gaze(rng),
+        pose=pose,
+        centre=(float(rng.normal(0, 0.06)), float(rng.normal(0, 0.06))),
+        span=float(rng.uniform(21.0, 30.0)),
+    )
+    light = views.lighting(rng, infrared=bool(infrared))
+    seen = views.pixels(size, rng)
+    drawn = renderer.draw([head], light, float(rng.uniform(14.0, 45.0)), (3 * seen // 2, 3 * seen // 2))
+    clean = views.composed(drawn, views.background(seen, rng), seen)
+    image = views.degraded(clean, size, rng, grey=bool(infrared))
+    return Sample(image, labels(expression, moved), moved.closed, identity_of(seed), pose, neutral)
+
+
+def write_shards(folder: Path, seeds: Iterable[int], per_shard: int = 500, **how: Any) -> None:
+    """Render into `folder/NNNNNN.npz`, one file per so many samples, each complete as soon as it has its name.
+
+    Arrays of a shard: `image` (n, size, size, 3) uint8 BGR; `intensity` (n, 14) in the order of `ACTION_UNITS`;
+    `eyes_closed` (n, 2) left and right; `pose` (n, 3) yaw, pitch, roll; `identity`, `neutral` and `seed` (n,).
+
+    Args:
+        folder: made if absent; shards already there are kept and not rendered again.
+        seeds: what to render.
+        per_shard: samples per file.
+        how: passed on to `render`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rest = iter(seeds)
+    while batch := list(islice(rest, per_shard)):
+        target = folder / f"{batch[0]:06d}.npz"
+        if target.exists():
+            continue
+        samples = list(render(batch, **how))
+        partial = target.with_suffix(".part.npz")
+        np.savez(
+            partial,
+            image=np.stack([sample.image for sample in samples]),
+            intensity=np.array([[s.intensity[unit] for unit in ACTION_UNITS] for s in samples], dtype=np.float32),
+            eyes_closed=np.array([sample.eyes_closed for sample in samples], dtype=np.float32),
+            pose=np.array([(s.pose.yaw, s.pose.pitch, s.pose.roll) for s in samples], dtype=np.float32),
+            identity=np.array([sample.identity_id for sample in samples]),
+            neutral=np.array([sample.neutral for sample in samples]),
+            seed=np.array(batch),
+        )
+        partial.rename(target)
+
+
+def sheet(seeds: Iterable[int], columns: int = 8, size: int = 168, path: Path = face_model.DEFAULT_PATH) -> Image:
+    """A picture with one rendered face per seed, for people to look at."""
+    tiles = [sample.image for sample in render(seeds, size, path=path)]
+    return np.concatenate([np.concatenate(tiles[at : at + columns], axis=1) for at in range(0, len(tiles), columns)])
