@@ -71,8 +71,9 @@ class Notifier:
         address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
+                line.setblocking(False)  # a service manager that does not read must not stop the watching
                 line.connect(address)
-                line.sendall(message.encode())
+                line.send(message.encode())
         except OSError as error:
             logger.warning("systemd cannot be told how the daemon is, through %s: %s", self.address, error)
 

@@ -1,0 +1,281 @@
+"""One picture in, one Reading out: find or follow the patient's face, judge it, read its action units."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import cv2
+
+from npng_edge.infer.acquire import ROLLS, acquire
+from npng_edge.infer.action_units import ActionUnitModel
+from npng_edge.infer.align import align, place
+from npng_edge.infer.detector import make_detector
+from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model
+from npng_edge.infer.mesh import SIDE, FaceMesh, Region, bounds
+from npng_edge.infer.occlusion import OcclusionModel
+from npng_edge.infer.people import People, continues, overlap
+from npng_edge.infer.pose import head_pose
+from npng_edge.infer.quality import Measures, assess, outside, sharpness_and_exposure
+from npng_edge.units import Box, Face, Reading, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from npng_edge.infer.detection import Detector
+    from npng_edge.infer.mesh import Fit
+    from npng_edge.settings import Seeing
+    from npng_edge.units import Frame, Image
+
+logger = logging.getLogger(__name__)
+
+MESH, OCCLUSION, ACTION_UNITS = "face-landmark", "occlusion", "action-units"
+"""Names in the manifest."""
+MIN_PRESENCE = 0.5
+"""The mesh net's belief below which a region holds no face."""
+SAME_FACE = 0.4
+"""Two boxes that share so much of the smaller one show the same face."""
+UPRIGHT_DEG = 30.0
+"""A head rolled by more is not found by a search for upright ones."""
+FACE_WIDTH = 1.58
+"""Width of a face, in distances between the outer eye corners (the mean face of `align`)."""
+MAX_FAILURES = 100
+"""Kinds of errors that are remembered as logged."""
+
+Seen: TypeAlias = tuple[Box, Region]
+"""A face in view: where it is, and where to look for its mesh next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nets:
+    """What a pipeline runs."""
+
+    detector: Detector
+    mesh: FaceMesh
+    occlusion: OcclusionModel | None
+    """None where the manifest names no such model: nothing then counts as covered."""
+    action_units: ActionUnitModel
+    hashes: Mapping[str, str]
+    """SHA-256 of each model file, by the model's name."""
+
+    @classmethod
+    def open(cls, seeing: Seeing) -> Nets:
+        """Load and verify the models that the settings name.
+
+        Raises:
+            ModelError: If one is missing, altered or unusable.
+        """
+        manifest = Manifest.load((seeing.models or default_models_directory()) / FILE_NAME)
+        detector = make_detector(seeing.detector, manifest, seeing.threads)
+        mesh = FaceMesh(open_model(manifest, MESH, seeing.threads))
+        has_occlusion = any(entry.name == OCCLUSION for entry in manifest.models)
+        occlusion = OcclusionModel(open_model(manifest, OCCLUSION, seeing.threads)) if has_occlusion else None
+        action_units = ActionUnitModel(open_model(manifest, ACTION_UNITS, seeing.threads))
+        # A detector of several nets names them after itself.
+        used = (seeing.detector, MESH, OCCLUSION, ACTION_UNITS)
+        return cls(
+            detector,
+            mesh,
+            occlusion,
+            action_units,
+            {entry.name: entry.sha256 for entry in manifest.models if entry.name.startswith(used)},
+        )
+
+
+class Pipeline:
+    """Reads the patient's face in the pictures of one camera. Not thread-safe."""
+
+    def __init__(self, seeing: Seeing, nets: Nets | None = None) -> None:
+        """Get ready to read.
+
+        Args:
+            seeing: The settings.
+            nets: Opened by the settings when not given.
+
+        Raises:
+            ModelError: If a model is missing, altered or unusable.
+        """
+        self._seeing = seeing
+        self._nets = nets or Nets.open(seeing)
+        self._timings: dict[str, float] = {}
+        self._lap = 0.0
+        self._logged: set[str] = set()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every face, as at the start."""
+        self._people: People | None = None
+        self._region: Region | None = None
+        self._box: Box | None = None
+        self._roll: float | None = None
+        self._next_search = self._next_count = float("-inf")
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """SHA-256 of each model in use, by name."""
+        return self._nets.hashes
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds per step of the last picture: detect, mesh, pose, quality, action_units (those done), and total."""
+        return MappingProxyType(self._timings)
+
+    def read(self, frame: Frame) -> Reading:
+        """Read the patient in the next picture of the camera.
+
+        Never raises: a picture that a model fails on gives a reading with `Reason.MODEL_FAILED`.
+        """
+        return self._guarded(frame, self._follow)
+
+    def read_still(self, frame: Frame) -> Reading:
+        """Read the largest face of a picture that has nothing to do with any other. Never raises, as `read`."""
+        return self._guarded(frame, self._look_once)
+
+    def _guarded(self, frame: Frame, read: Callable[[Frame], Reading]) -> Reading:
+        start = self._lap = time.perf_counter()
+        self._timings = {}
+        try:
+            reading = read(frame)
+        except Exception as error:  # noqa: BLE001 - whatever a model raises must not stop the watching
+            self._region = None
+            self._log_once(frame, error)
+            reading = _no_score(frame, self._in_view, Reason.MODEL_FAILED)
+        self._timings["total"] = time.perf_counter() - start
+        return reading
+
+    def _log_once(self, frame: Frame, error: Exception) -> None:
+        kind = f"{type(error).__name__}: {error}"
+        if kind in self._logged or len(self._logged) == MAX_FAILURES:
+            return
+        self._logged.add(kind)
+        logger.error(
+            "picture %d cannot be read, and others that fail alike are not logged: %s",
+            frame.sequence,
+            kind,
+            exc_info=error,
+        )
+
+    def _done(self, step: str) -> None:
+        """Book the time since the last step on this one."""
+        now = time.perf_counter()
+        self._timings[step] = self._timings.get(step, 0.0) + now - self._lap
+        self._lap = now
+
+    @property
+    def _in_view(self) -> int:
+        return self._people.in_view if self._people else 0
+
+    def _follow(self, frame: Frame) -> Reading:
+        """Follow the patient's mesh, or search for the patient when there is none."""
+        fit = self._track(frame)
+        if fit is None and frame.time >= self._next_search:
+            fit = self._search(frame)
+        if fit is None:
+            self._region = None
+            return _no_score(frame, self._in_view, Reason.NO_FACE)
+        self._region, self._box = Region.of(fit.landmarks), bounds(fit.landmarks)
+        self._roll = self._region.roll
+        return self._score(frame, fit, self._box, self._in_view)
+
+    def _track(self, frame: Frame) -> Fit | None:
+        """Fit the mesh where the last picture's leads; None when it is lost or has slipped to another face."""
+        if self._region is None or self._box is None:
+            return None
+        if frame.time >= self._next_count and not self._still_patient(frame, self._box, self._region):
+            return None
+        fit = self._nets.mesh.fit(frame.image, self._region)
+        self._done("mesh")
+        return fit if fit.presence >= MIN_PRESENCE and continues(self._box, bounds(fit.landmarks)) else None
+
+    def _still_patient(self, frame: Frame, box: Box, region: Region) -> bool:
+        """Count the faces in view; whether the one that is followed is still taken for the patient's."""
+        seen = [(box, region)]
+        for roll in (0.0,) if abs(region.roll) < UPRIGHT_DEG else (0.0, region.roll):
+            seen += self._faces(frame.image, roll, seen)
+        self._people = self._look(frame, seen)
+        self._next_count = frame.time + self._seeing.people_s
+        return self._people.patient_in_view is box
+
+    def _search(self, frame: Frame) -> Fit | None:
+        """Look for the patient at every roll angle, the last one first; others found on the way are counted."""
+        self._next_search = frame.time + self._seeing.search_s
+        self._next_count = frame.time + self._seeing.people_s
+        seen: list[Seen] = []
+        people = self._look(frame, seen)
+        for roll in ROLLS if self._roll is None else (self._roll, *ROLLS):
+            seen += self._faces(frame.image, roll, seen)
+            people = self._look(frame, seen)
+            if people.patient_in_view:
+                break
+        self._people = people
+        regions = [region for box, region in seen if box is people.patient_in_view]
+        return self._refit(frame.image, regions[0]) if regions else None
+
+    def _look_once(self, frame: Frame) -> Reading:
+        """Find the largest face at the first roll angle that shows any."""
+        seen: list[Seen] = []
+        for roll in ROLLS:
+            seen += self._faces(frame.image, roll, seen)
+            if seen:
+                break
+        box, region = max(seen, key=lambda face: face[0].width * face[0].height, default=(None, None))
+        fit = self._refit(frame.image, region) if region else None
+        if fit is None or box is None:
+            return _no_score(frame, len(seen), Reason.NO_FACE)
+        return self._score(frame, fit, bounds(fit.landmarks), len(seen))
+
+    def _faces(self, image: Image, roll: float, known: Sequence[Seen]) -> list[Seen]:
+        """Faces rolled by about `roll` degrees that the mesh confirms, without those known already."""
+        found = acquire(self._nets.detector, image, (roll,))
+        self._done("detect")
+        seen: list[Seen] = []
+        for face in found:
+            if any(overlap(face.box, box) > SAME_FACE for box, _ in (*known, *seen)):
+                continue
+            fit = self._nets.mesh.fit(image, Region.around(face.box, face.roll_degrees))
+            if fit.presence >= MIN_PRESENCE:
+                seen.append((bounds(fit.landmarks), Region.of(fit.landmarks)))
+        self._done("mesh")
+        return seen
+
+    def _refit(self, image: Image, region: Region) -> Fit | None:
+        """The mesh once more, from a region that the mesh itself has placed."""
+        fit = self._nets.mesh.fit(image, region)
+        self._done("mesh")
+        return fit if fit.presence >= MIN_PRESENCE else None
+
+    def _look(self, frame: Frame, seen: Sequence[Seen]) -> People:
+        """Everybody known, after a look at these faces."""
+        height, width = frame.image.shape[:2]
+        x, y, w, h = self._seeing.bed_region
+        bed = Box(x * width, y * height, w * width, h * height)
+        known = self._people if self._people is not None and self._people.bed == bed else People(bed)
+        return known.look([box for box, _ in seen], frame.time)
+
+    def _score(self, frame: Frame, fit: Fit, box: Box, people: int) -> Reading:
+        """Judge the face, and read its action units when it is seen well enough."""
+        placement = place(fit.in_drawn)
+        pose = head_pose(placement, fit.region.roll)
+        self._done("pose")
+        grey = cast("Image", cv2.cvtColor(fit.drawn, cv2.COLOR_BGR2GRAY))
+        occlusion = self._nets.occlusion
+        sharpness, exposure = sharpness_and_exposure(grey, bounds(fit.in_drawn))
+        measures = Measures(
+            width=FACE_WIDTH * placement.size * fit.region.size / SIDE,
+            sharpness=sharpness,
+            exposure=exposure,
+            outside=outside(fit.landmarks, frame.image.shape[:2]),
+            occlusion=occlusion.covered(align(grey, fit.in_drawn, placement)) if occlusion else 0.0,
+        )
+        quality, reasons = assess(measures, pose, self._seeing.quality)
+        self._done("quality")
+        units = None if reasons else self._nets.action_units.read(grey, fit.in_drawn, placement)
+        self._done("action_units")
+        return Reading(frame.sequence, frame.time, people, Face(box, pose, quality), units, reasons)
+
+
+def _no_score(frame: Frame, people: int, reason: Reason) -> Reading:
+    return Reading(frame.sequence, frame.time, people, None, None, (reason,))
