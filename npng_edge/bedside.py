@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from npng_edge import __version__, host
+from npng_edge.capture.sources import redact
 from npng_edge.commands import Commands
 from npng_edge.measure import Durations, Rate
 from npng_edge.policy import monitor
@@ -109,7 +110,7 @@ class Bedside(Stage):
         self._inbox: queue.Queue[Event] = queue.Queue(INBOX)
         self._overflow = 0
         self._state = monitor.State()
-        self._camera = CameraStatus(settings.camera.source, None, "", 0)
+        self._camera = CameraStatus(redact(settings.camera.source), None, "", 0)
         self._models: dict[str, str] = {}
         self._checks = 0
         self._due = {"tick": now, "pain": now, "health": now + PAIN_S}
@@ -187,6 +188,7 @@ class Bedside(Stage):
             self._policy = event.policy
         elif isinstance(event, ModelsOpened):
             self._models = dict(event.models)
+            self._delivery.announce()
         elif isinstance(event, Received) and self._topics.request_name(event.topic) is not None:
             self._take_request(event, now)
         else:

@@ -80,7 +80,7 @@ class Seeing(Section):
         description="x, y, width, height (fractions of the picture) where the patient's face may be.",
     )
     search_s: float = Field(default=0.5, gt=0, le=10, description="Time between searches for a lost face, seconds.")
-    people_s: float = Field(default=1.0, gt=0, le=60, description="Time between counts of the people in view, seconds.")
+    people_s: float = Field(default=2.0, gt=0, le=60, description="Time between counts of the people in view, seconds.")
     max_fps: float = Field(default=10.0, gt=0, le=120, description="Frames read per second at the most.")
     quality: Quality = Quality()
     models: Path | None = Field(default=None, description="Folder with manifest.yaml; default: the one installed.")
@@ -105,9 +105,15 @@ class Pain(Section):
     )
     hysteresis: float = Field(default=1.0, ge=0, le=8, description="The condition ends below threshold - hysteresis.")
     on_delay_s: float = Field(default=2.0, ge=0, le=600, description="Raised for so long before the alarm, seconds.")
-    off_delay_s: float = Field(default=3.0, ge=0, le=600, description="Low for so long before it ends, seconds.")
-    smile_au12: float = Field(default=1.5, ge=0, le=5, description="AU12 from this on, without AU4, is a smile.")
-    smile_au4: float = Field(default=1.0, ge=0, le=5, description="AU4 from this on is never put down to a smile.")
+    off_delay_s: float = Field(default=2.0, ge=0, le=600, description="Low for so long before it ends, seconds.")
+    smile_au12: float = Field(default=1.5, ge=0, le=5, description="AU12 from this on may be a smile.")
+    smile_au4: float = Field(default=0.3, ge=0, le=5, description="... and is one while AU4 is below this.")
+    pain_au4: float = Field(
+        default=0.5,
+        ge=0,
+        le=5,
+        description="AU4 from this on is never put down to a smile; between the two, the face speaks neither way.",
+    )
 
 
 class Technical(Section):

@@ -89,7 +89,7 @@ def test_damage_is_not_told_by_the_video_library(clip: Path, capfd: pytest.Captu
 def test_a_missing_clip_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"gone\.mp4 does not exist"):
         next(frames(Camera(), f"file:{tmp_path}/gone.mp4"))
-    with pytest.raises(SourceError, match="neither a file, a folder, nor one of auto, picamera2:"):
+    with pytest.raises(SourceError, match="neither a file, a folder, nor one of auto, demo, picamera2:"):
         next(frames(Camera(), "webcam"))
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from broker import MosquittoBroker
 
 CLIPS = Path(__file__).parent.parent / "clips"
+REAL = Path(__file__).parent.parent / "../shared/data/real/distress_then_smile.mp4"
 BED = "npng/v1/test/ward/bed-7"
 READY_S = 30.0
 ALARM_S = 40.0
@@ -140,7 +142,7 @@ def test_the_synthetic_patients_pain_is_raised_and_ended_at_the_station(
     make_daemon: Callable[..., DaemonProcess], station: Station
 ) -> None:
     daemon = make_daemon(camera=clip("pain.mp4")).start()
-    state = body(station.wait_for(on("state")))
+    state = body(station.wait_for(on("state", lambda found: "action-units" in found["models"])))
     assert state["value"] == "online"
     start = body(station.wait_for(transition("pain", "start"), ALARM_S))
     end = body(station.wait_for(transition("pain", "end"), ALARM_S))
@@ -164,6 +166,29 @@ def test_the_synthetic_patients_pain_is_raised_and_ended_at_the_station(
     assert body(station.wait_for(on("state")))["value"] == "stopped"
     daemon.wait_notified(b"STOPPING=1")
     assert "Traceback" not in daemon.log.read_text()
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not REAL.exists(), reason="needs ../shared, the real clip, which a clone does not have")
+def test_real_distress_is_alarmed_and_the_laugh_after_it_is_not(
+    make_daemon: Callable[..., DaemonProcess], station: Station
+) -> None:
+    make_daemon(camera={"source": f"file:{REAL}", "reopen_min_s": 60, "reopen_max_s": 60}).start()
+    first = body(station.wait_for(on("pain")))
+    station.wait_for(transition("camera", "start"), ALARM_S)  # The clip is at its end.
+    begun = datetime.fromisoformat(first["time"].replace("Z", "+00:00"))
+    starts = [
+        (datetime.fromisoformat(made["at"].replace("Z", "+00:00")) - begun).total_seconds()
+        for made in map(body, (message for message in station.messages if message.topic == f"{BED}/alarm"))
+        if made["alarm"]["condition"] == "pain" and made["phase"] == "start"
+    ]
+    assert len(starts) == 1
+    assert 1.0 < starts[0] < 6.5
+    scores = [body(message) for message in station.messages if message.topic == f"{BED}/pain"]
+    assert any("occluded" in score["reasons"] and score["pspi"] is None for score in scores)
+    laughs = [score for score in scores if score["look_alike"] == "smile" and score["pspi"] >= score["threshold"]]
+    assert len(laughs) >= 3
+    assert not any(score["pain"] for score in laughs)
 
 
 def test_alarms_raised_while_the_broker_is_away_arrive_after_it_comes(

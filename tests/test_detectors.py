@@ -146,6 +146,24 @@ def test_only_the_rolls_that_are_asked_for_are_tried() -> None:
     assert detector.looks == 2
 
 
+def test_known_faces_are_left_out_and_others_found_beside_them(detector: Detector, patient: Image) -> None:
+    both = np.hstack([patient, patient])
+    one, other = look(detector, both)
+
+    assert acquire(detector, patient, (0.0,), known=[look(detector, patient)[0].box]) == []
+    (found,) = acquire(detector, both, (0.0,), known=[one.box])
+    assert math.dist(found.keypoints.nose, other.keypoints.nose) < 0.2 * other.box.width
+
+
+def test_while_a_face_is_known_no_small_ones_are_searched_for(models: Manifest, patient: Image) -> None:
+    detector = make_detector("blazeface-short", models)
+    far = np.full((720, 1280, 3), 90, np.uint8)
+    far[300:480, 500:820] = cv2.resize(patient, (320, 180), interpolation=cv2.INTER_AREA)
+
+    assert len(acquire(detector, far, (0.0,))) == 1
+    assert acquire(detector, far, (0.0,), known=[Box(0, 0, 100, 100)]) == []
+
+
 def test_every_detector_of_the_settings_exists() -> None:
     assert set(Seeing.model_json_schema()["properties"]["detector"]["enum"]) == set(DETECTORS)
 
@@ -173,7 +191,7 @@ def test_two_people_are_two_faces(detector: Detector, patient: Image) -> None:
     assert abs(faces[0].box.x - faces[1].box.x) == pytest.approx(patient.shape[1], rel=0.1)
 
 
-@pytest.mark.parametrize("shape", [(720, 1280), (24, 16), (1, 1), (300, 40)], ids=str)
+@pytest.mark.parametrize("shape", [(720, 1280), (24, 16), (1, 1), (300, 40), (900, 3)], ids=str)
 def test_nothing_is_found_where_nothing_is(detector: Detector, shape: tuple[int, int]) -> None:
     assert acquire(detector, np.full((*shape, 3), 90, np.uint8), QUARTER_TURNS[:2]) == []
 

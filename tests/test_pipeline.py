@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from npng_edge.units import Frame, Reason
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from npng_edge.infer.detection import Detection
     from npng_edge.infer.runtime import Array
     from npng_edge.units import Image
 
@@ -119,6 +121,33 @@ def test_loses_the_face_and_finds_it_again(nets: Nets, patient: list[Image]) -> 
     assert found == [True] * 3 + [False] * 3 + [True] * 6
 
 
+class _Compass:
+    """Finds no face; notes which edge of each square is the brightest."""
+
+    side, parts, second_look, rolls = 64, (1.0,), True, (0.0, 90.0, 270.0, 180.0)
+
+    def __init__(self) -> None:
+        self.bright: list[int] = []
+
+    def find(self, square: Image) -> list[Detection]:
+        edges = square[8], square[:, -8], square[-8], square[:, 8]
+        self.bright.append(int(np.argmax([edge.mean() for edge in edges])))
+        return []
+
+
+def test_each_search_tries_one_roll_angle_the_next_search_the_next(nets: Nets) -> None:
+    detector = _Compass()
+    pipeline = Pipeline(Seeing(search_s=0.1), replace(nets, detector=detector))
+    bright_above = np.zeros((200, 200, 3), np.uint8)
+    bright_above[:60] = 255
+
+    for frame in frames([bright_above] * 8, 5.0):
+        pipeline.read(frame)
+
+    top, right, bottom, left = range(4)
+    assert detector.bright == [top, left, right, bottom] * 2
+
+
 def test_a_face_outside_the_bed_region_is_counted_not_scored(nets: Nets, patient: list[Image]) -> None:
     pipeline = Pipeline(Seeing(bed_region=(0.0, 0.5, 0.2, 0.5)), nets)
 
@@ -202,7 +231,7 @@ def test_a_failing_model_is_told_in_the_reading_and_logged_once(
     assert sum("cannot run on" in record.getMessage() for record in caplog.records) == 1
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (37, 53, 3)])
+@pytest.mark.parametrize("shape", [(1, 1, 3), (37, 53, 3), (400, 3, 3)])
 def test_any_picture_can_be_read(nets: Nets, shape: tuple[int, int, int]) -> None:
     assert Pipeline(Seeing(), nets).read_still(Frame(0, 0.0, np.zeros(shape, np.uint8))).reasons == (Reason.NO_FACE,)
 

@@ -5,20 +5,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from npng_edge.infer.quality import GATE, Measures, assess, outside, sharpness_and_exposure
+from npng_edge.infer.quality import FACE_IN_CROP, GATE, Measures, assess, outside, sharpness_and_exposure
 from npng_edge.settings import Quality
-from npng_edge.units import Box, Pose, Reason
+from npng_edge.units import Pose, Reason
 
 GOOD = {"width": 120.0, "sharpness": 0.5, "exposure": 0.5, "outside": 0.0, "occlusion": 0.0}
 STRAIGHT = Pose(0.0, 0.0, 0.0)
-FACE = Box(32, 32, 128, 128)
 
 
 def textured(seed: int = 1) -> npt.NDArray[np.uint8]:
-    """A picture with detail of all sizes, like skin and features."""
+    """A crop with detail of all sizes, like skin and features."""
     rng = np.random.default_rng(seed)
-    scales = ((6, 40), (24, 18), (96, 18))
-    layers = [cv2.resize(rng.normal(0, s, (n, n)), (192, 192), interpolation=cv2.INTER_CUBIC) for n, s in scales]
+    scales = ((4, 40), (16, 18), (64, 18))
+    layers = [cv2.resize(rng.normal(0, s, (n, n)), (112, 112), interpolation=cv2.INTER_CUBIC) for n, s in scales]
     return np.asarray(np.clip(128 + np.sum(layers, axis=0), 0, 255), np.uint8)
 
 
@@ -72,23 +71,23 @@ def test_a_limit_of_zero_switches_a_lower_gate_off() -> None:
 def test_blur_lowers_sharpness_and_brightness_does_not() -> None:
     crisp = textured()
     darker = (crisp * 0.6).astype(np.uint8)
-    blurred = [np.asarray(cv2.GaussianBlur(crisp, (0, 0), sigma), np.uint8) for sigma in (0.5, 2.0, 5.0, 9.0)]
-    values = [sharpness_and_exposure(drawn, FACE)[0] for drawn in blurred]
+    blurred = [np.asarray(cv2.GaussianBlur(crisp, (0, 0), sigma), np.uint8) for sigma in (0.5, 2.0, 4.0, 7.0)]
+    values = [sharpness_and_exposure(drawn)[0] for drawn in blurred]
 
     assert values == sorted(values, reverse=True)
     assert values[-1] < Quality().min_sharpness < values[0]
-    assert sharpness_and_exposure(darker, FACE)[0] == pytest.approx(sharpness_and_exposure(crisp, FACE)[0], rel=0.1)
+    assert sharpness_and_exposure(darker)[0] == pytest.approx(sharpness_and_exposure(crisp)[0], rel=0.1)
 
 
 def test_exposure_is_the_mean_luminance_of_the_face_only() -> None:
-    drawn = np.full((192, 192), 255, np.uint8)
-    drawn[32:160, 32:160] = 51
+    crop = np.full((112, 112), 255, np.uint8)
+    crop[FACE_IN_CROP] = 51
 
-    assert sharpness_and_exposure(drawn, FACE)[1] == pytest.approx(0.2, abs=0.005)
+    assert sharpness_and_exposure(crop)[1] == pytest.approx(0.2, abs=0.005)
 
 
 def test_a_flat_face_has_no_sharpness_and_no_error() -> None:
-    assert sharpness_and_exposure(np.full((192, 192), 80, np.uint8), FACE)[0] == 0.0
+    assert sharpness_and_exposure(np.full((112, 112), 80, np.uint8))[0] == 0.0
 
 
 def test_outside_is_the_part_of_the_mesh_beyond_the_edge() -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, cast
 
 import cv2
 
-from npng_edge.infer.detection import EIGHTH_TURNS, Detection, Keypoints, Point
+from npng_edge.infer.detection import Detection, Keypoints, Point
 from npng_edge.infer.mesh import Region
+from npng_edge.infer.people import overlap
 from npng_edge.units import Box
 
 if TYPE_CHECKING:
@@ -26,17 +27,22 @@ if TYPE_CHECKING:
     from npng_edge.infer.detection import Detector
     from npng_edge.units import Image
 
-ROLLS = EIGHTH_TURNS
 PART_STEP = 0.65
 """Step between the parts of a picture, in part sizes; what is left overlaps, so that no face is cut by all."""
 NEAR = 2.5
 """Side of the near look, in face sizes."""
 SAME_FACE = 0.3
 """Intersection over union from which two finds are one face."""
+KNOWN_FACE = 0.4
+"""Part of the smaller of two boxes, a find's and a known face's, from which they are one face: their margins differ."""
 
 
 def acquire(
-    detector: Detector, image: Image, rolls: Sequence[float] | None = None, last_roll: float | None = None
+    detector: Detector,
+    image: Image,
+    rolls: Sequence[float] | None = None,
+    last_roll: float | None = None,
+    known: Sequence[Box] = (),
 ) -> list[Detection]:
     """Find the faces of the first roll angle that shows any.
 
@@ -46,16 +52,18 @@ def acquire(
         rolls: Roll angles to try, degrees clockwise; by default those that the detector needs. One or two per picture
             spread the work over several pictures.
         last_roll: Of the face when it was lost, tried first.
+        known: Faces in view that need not be found, image pixels. While there is one, only faces that are large in the
+            picture are looked for besides.
 
     Returns:
-        The faces, the surest first, in pixels of the image; empty when no angle shows one.
+        The faces, the surest first, in pixels of the image, without the known ones; empty when no angle shows one.
     """
     order = detector.rolls if rolls is None else rolls
     if last_roll is not None:
         order = (last_roll, *order)
     picture = _Pyramid(image, detector)
     for roll in order:
-        found = picture.faces(roll)
+        found = picture.faces(roll, known)
         if found:
             return found
     return []
@@ -73,14 +81,15 @@ class _Pyramid:
         self._detector = detector
         self._levels = [image]
 
-    def faces(self, roll: float) -> list[Detection]:
+    def faces(self, roll: float, known: Sequence[Box]) -> list[Detection]:
         """All confirmed faces of about one roll angle, the surest first; small ones only where no larger one is."""
         height, width = self._levels[0].shape[:2]
         for views in _views(width, height, roll, self._detector.parts):
             found = _distinct(face for view in views for face in self._find(view))
+            found = [face for face in found if all(overlap(face.box, box) <= KNOWN_FACE for box in known)]
             if self._detector.second_look:
                 found = _distinct(face for first in found for face in self._again(first))
-            if found:
+            if found or known:
                 return found
         return []
 
@@ -100,7 +109,7 @@ class _Pyramid:
         level = max(0, math.floor(math.log2(max(1.0, view.size / side))))
         while len(self._levels) <= level:
             last = self._levels[-1]
-            half = (last.shape[1] // 2, last.shape[0] // 2)
+            half = (max(last.shape[1] // 2, 1), max(last.shape[0] // 2, 1))
             self._levels.append(cast("Image", cv2.resize(last, half, interpolation=cv2.INTER_AREA)))
         shrunk = self._levels[level]
         scale = shrunk.shape[1] / self._levels[0].shape[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from npng_edge.infer.blazeface import FULL, SHORT, BlazeFace
 from npng_edge.infer.manifest import Manifest, open_model
@@ -13,27 +13,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from npng_edge.infer.detection import Detector
+    from npng_edge.infer.runtime import Model
 
-DETECTORS: Mapping[str, Callable[[Manifest, int], Detector]] = MappingProxyType(
+    Opener: TypeAlias = Callable[[Manifest, str, int], Model]
+
+DETECTORS: Mapping[str, Callable[[Callable[[str], Model]], Detector]] = MappingProxyType(
     {
-        "blazeface-short": lambda models, threads: BlazeFace(open_model(models, "blazeface-short", threads), SHORT),
-        "blazeface-full": lambda models, threads: BlazeFace(open_model(models, "blazeface-full", threads), FULL),
-        "mtcnn": lambda models, threads: Mtcnn(
-            *(open_model(models, f"mtcnn-{net}", threads) for net in ("pnet", "rnet", "onet"))
-        ),
+        "blazeface-short": lambda net: BlazeFace(net("blazeface-short"), SHORT),
+        "blazeface-full": lambda net: BlazeFace(net("blazeface-full"), FULL),
+        "mtcnn": lambda net: Mtcnn(net("mtcnn-pnet"), net("mtcnn-rnet"), net("mtcnn-onet")),
     }
 )
+"""Each makes its detector, given what opens a net by its name in the manifest."""
 
 
-def make_detector(name: str, models: Manifest, threads: int = 1) -> Detector:
+def make_detector(name: str, models: Manifest, threads: int = 1, opener: Opener = open_model) -> Detector:
     """Open a detector with its verified models.
 
     Args:
         name: A key of `DETECTORS`, as in `settings.Seeing.detector`.
         models: Where its model files are.
         threads: Threads per model call, 1..16.
+        opener: Opens a model of the manifest.
 
     Raises:
         ModelError: If a model file is missing, altered or unusable.
     """
-    return DETECTORS[name](models, threads)
+    return DETECTORS[name](lambda net: opener(models, net, threads))

@@ -37,8 +37,8 @@ OUTLINE = (
 """Mesh points around the face, clockwise in an upright image from the middle of the forehead."""
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER, NOSE_TIP = 33, 263, 4
 
-_EXTREMES = (*OUTLINE, NOSE_TIP)
-"""No other point reaches beyond these, the nose only in profile: a box of 37 points costs less than one of 468."""
+_EYES_AND_EXTREMES = np.array([RIGHT_EYE_OUTER, LEFT_EYE_OUTER, *OUTLINE, NOSE_TIP])
+"""From the third on, no other point reaches beyond these, the nose only in profile: 37 points cost less than 468."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +66,7 @@ class Region:
     @classmethod
     def of(cls, landmarks: Landmarks) -> Region:
         """The region in which to look for the same face in the next frame."""
-        eyes = landmarks[LEFT_EYE_OUTER] - landmarks[RIGHT_EYE_OUTER]
-        length = math.hypot(eyes[0], eyes[1]) or 1.0
-        cos, sin = float(eyes[0]) / length, float(eyes[1]) / length
-        upright = landmarks[_EXTREMES, :2] @ np.array([[cos, -sin], [sin, cos]], np.float32)
-        (left, top), (right, bottom) = upright.min(axis=0).tolist(), upright.max(axis=0).tolist()
-        x, y = (left + right) / 2, (top + bottom) / 2
-        return cls(
-            cos * x - sin * y,
-            sin * x + cos * y,
-            MARGIN * max(right - left, bottom - top),
-            math.degrees(math.atan2(sin, cos)),
-        )
+        return _extent(landmarks)[1]
 
     def to_image(self, side: int) -> npt.NDArray[np.float64]:
         """The (2, 3) affine map from the pixels of a `side` x `side` drawing of this region to the image's."""
@@ -101,6 +90,10 @@ class Fit:
     """The landmarks in the pixels of `drawn`."""
     region: Region
     """Where the net looked."""
+    box: Box
+    """The upright rectangle around the landmarks, image pixels."""
+    following: Region
+    """Where to look for the same face in the next frame."""
 
 
 class FaceMesh:
@@ -147,11 +140,25 @@ class FaceMesh:
         landmarks = in_drawn @ np.array([[a, c, 0.0], [b, d, 0.0], [0.0, 0.0, region.size / SIDE]], np.float32)
         landmarks += np.array([x, y, 0.0], np.float32)
         presence = 1.0 / (1.0 + math.exp(-min(max(belief, -50.0), 50.0)))
-        return Fit(landmarks, presence, self._drawn, in_drawn, region)
+        return Fit(landmarks, presence, self._drawn, in_drawn, region, *_extent(landmarks))
 
 
 def bounds(landmarks: Landmarks) -> Box:
     """The upright rectangle around a mesh, image pixels."""
-    points = landmarks[_EXTREMES, :2]
-    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    return Box(left, top, right - left, bottom - top)
+    return _extent(landmarks)[0]
+
+
+def _extent(landmarks: Landmarks) -> tuple[Box, Region]:
+    """What `Fit.box` and `Fit.following` hold, in one pass over the points."""
+    points = landmarks.take(_EYES_AND_EXTREMES, axis=0)[:, :2]
+    (right_x, right_y), (left_x, left_y) = points[:2].tolist()
+    length = math.hypot(left_x - right_x, left_y - right_y) or 1.0
+    cos, sin = (left_x - right_x) / length, (left_y - right_y) / length
+    # Columns: x and y as they are, and turned back by the head's roll.
+    both = points[2:] @ np.array([[1.0, 0.0, cos, -sin], [0.0, 1.0, sin, cos]], np.float32)
+    left, top, turned_left, turned_top = both.min(axis=0).tolist()
+    right, bottom, turned_right, turned_bottom = both.max(axis=0).tolist()
+    x, y = (turned_left + turned_right) / 2, (turned_top + turned_bottom) / 2
+    size = MARGIN * max(turned_right - turned_left, turned_bottom - turned_top)
+    roll = math.degrees(math.atan2(sin, cos))
+    return Box(left, top, right - left, bottom - top), Region(cos * x - sin * y, sin * x + cos * y, size, roll)

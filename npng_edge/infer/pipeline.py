@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
-import cv2
-
-from npng_edge.infer.acquire import ROLLS, acquire
+from npng_edge.infer.acquire import KNOWN_FACE, acquire
 from npng_edge.infer.action_units import ActionUnitModel
-from npng_edge.infer.align import align, place
+from npng_edge.infer.align import align, normalise_landmarks, place
 from npng_edge.infer.detector import make_detector
 from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model
-from npng_edge.infer.mesh import SIDE, FaceMesh, Region, bounds
+from npng_edge.infer.mesh import SIDE, FaceMesh, Region
 from npng_edge.infer.occlusion import OcclusionModel
 from npng_edge.infer.people import People, continues, overlap
 from npng_edge.infer.pose import head_pose
@@ -23,9 +22,10 @@ from npng_edge.infer.quality import Measures, assess, outside, sharpness_and_exp
 from npng_edge.units import Box, Face, Reading, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from npng_edge.infer.detection import Detector
+    from npng_edge.infer.detector import Opener
     from npng_edge.infer.mesh import Fit
     from npng_edge.settings import Seeing
     from npng_edge.units import Frame, Image
@@ -36,8 +36,6 @@ MESH, OCCLUSION, ACTION_UNITS = "face-landmark", "occlusion", "action-units"
 """Names in the manifest."""
 MIN_PRESENCE = 0.5
 """The mesh net's belief below which a region holds no face."""
-SAME_FACE = 0.4
-"""Two boxes that share so much of the smaller one show the same face."""
 UPRIGHT_DEG = 30.0
 """A head rolled by more is not found by a search for upright ones."""
 FACE_WIDTH = 1.58
@@ -55,25 +53,27 @@ class Nets:
 
     detector: Detector
     mesh: FaceMesh
-    occlusion: OcclusionModel | None
-    """None where the manifest names no such model: nothing then counts as covered."""
+    occlusion: OcclusionModel
     action_units: ActionUnitModel
     hashes: Mapping[str, str]
     """SHA-256 of each model file, by the model's name."""
 
     @classmethod
-    def open(cls, seeing: Seeing) -> Nets:
+    def open(cls, seeing: Seeing, opener: Opener = open_model) -> Nets:
         """Load and verify the models that the settings name.
+
+        Args:
+            seeing: The settings.
+            opener: Opens a model of the manifest, with so many threads; one that times the calls can stand in.
 
         Raises:
             ModelError: If one is missing, altered or unusable.
         """
         manifest = Manifest.load((seeing.models or default_models_directory()) / FILE_NAME)
-        detector = make_detector(seeing.detector, manifest, seeing.threads)
-        mesh = FaceMesh(open_model(manifest, MESH, seeing.threads))
-        has_occlusion = any(entry.name == OCCLUSION for entry in manifest.models)
-        occlusion = OcclusionModel(open_model(manifest, OCCLUSION, seeing.threads)) if has_occlusion else None
-        action_units = ActionUnitModel(open_model(manifest, ACTION_UNITS, seeing.threads))
+        detector = make_detector(seeing.detector, manifest, seeing.threads, opener)
+        mesh = FaceMesh(opener(manifest, MESH, seeing.threads))
+        occlusion = OcclusionModel(opener(manifest, OCCLUSION, seeing.threads))
+        action_units = ActionUnitModel(opener(manifest, ACTION_UNITS, seeing.threads))
         # A detector of several nets names them after itself.
         used = (seeing.detector, MESH, OCCLUSION, ACTION_UNITS)
         return cls(
@@ -111,6 +111,7 @@ class Pipeline:
         self._region: Region | None = None
         self._box: Box | None = None
         self._roll: float | None = None
+        self._rolls = self._rolls_to_try()
         self._next_search = self._next_count = float("-inf")
 
     @property
@@ -176,9 +177,9 @@ class Pipeline:
         if fit is None:
             self._region = None
             return _no_score(frame, self._in_view, Reason.NO_FACE)
-        self._region, self._box = Region.of(fit.landmarks), bounds(fit.landmarks)
+        self._region, self._box = fit.following, fit.box
         self._roll = self._region.roll
-        return self._score(frame, fit, self._box, self._in_view)
+        return self._score(frame, fit, self._in_view)
 
     def _track(self, frame: Frame) -> Fit | None:
         """Fit the mesh where the last picture's leads; None when it is lost or has slipped to another face."""
@@ -188,7 +189,7 @@ class Pipeline:
             return None
         fit = self._nets.mesh.fit(frame.image, self._region)
         self._done("mesh")
-        return fit if fit.presence >= MIN_PRESENCE and continues(self._box, bounds(fit.landmarks)) else None
+        return fit if fit.presence >= MIN_PRESENCE and continues(self._box, fit.box) else None
 
     def _still_patient(self, frame: Frame, box: Box, region: Region) -> bool:
         """Count the faces in view; whether the one that is followed is still taken for the patient's."""
@@ -200,44 +201,48 @@ class Pipeline:
         return self._people.patient_in_view is box
 
     def _search(self, frame: Frame) -> Fit | None:
-        """Look for the patient at every roll angle, the last one first; others found on the way are counted."""
+        """Look for the patient at one roll angle, the next search at another; others found there are counted."""
         self._next_search = frame.time + self._seeing.search_s
         self._next_count = frame.time + self._seeing.people_s
-        seen: list[Seen] = []
-        people = self._look(frame, seen)
-        for roll in ROLLS if self._roll is None else (self._roll, *ROLLS):
-            seen += self._faces(frame.image, roll, seen)
-            people = self._look(frame, seen)
-            if people.patient_in_view:
-                break
-        self._people = people
-        regions = [region for box, region in seen if box is people.patient_in_view]
-        return self._refit(frame.image, regions[0]) if regions else None
+        seen = self._faces(frame.image, next(self._rolls), ())
+        self._people = self._look(frame, seen)
+        regions = [region for box, region in seen if box is self._people.patient_in_view]
+        if not regions:
+            return None
+        self._rolls = self._rolls_to_try()
+        return self._refit(frame.image, regions[0])
+
+    def _rolls_to_try(self) -> Iterator[float]:
+        """Every angle that the detector needs, over and over; before each that of the last face, if there was one."""
+        for roll in itertools.cycle(self._nets.detector.rolls):
+            if self._roll is not None:
+                yield self._roll
+            yield roll
 
     def _look_once(self, frame: Frame) -> Reading:
         """Find the largest face at the first roll angle that shows any."""
         seen: list[Seen] = []
-        for roll in ROLLS:
-            seen += self._faces(frame.image, roll, seen)
+        for roll in self._nets.detector.rolls:
+            seen += self._faces(frame.image, roll, ())
             if seen:
                 break
-        box, region = max(seen, key=lambda face: face[0].width * face[0].height, default=(None, None))
+        _, region = max(seen, key=lambda face: face[0].width * face[0].height, default=(None, None))
         fit = self._refit(frame.image, region) if region else None
-        if fit is None or box is None:
+        if fit is None:
             return _no_score(frame, len(seen), Reason.NO_FACE)
-        return self._score(frame, fit, bounds(fit.landmarks), len(seen))
+        return self._score(frame, fit, len(seen))
 
     def _faces(self, image: Image, roll: float, known: Sequence[Seen]) -> list[Seen]:
         """Faces rolled by about `roll` degrees that the mesh confirms, without those known already."""
-        found = acquire(self._nets.detector, image, (roll,))
+        found = acquire(self._nets.detector, image, (roll,), known=[box for box, _ in known])
         self._done("detect")
         seen: list[Seen] = []
         for face in found:
-            if any(overlap(face.box, box) > SAME_FACE for box, _ in (*known, *seen)):
+            if any(overlap(face.box, box) > KNOWN_FACE for box, _ in seen):
                 continue
             fit = self._nets.mesh.fit(image, Region.around(face.box, face.roll_degrees))
             if fit.presence >= MIN_PRESENCE:
-                seen.append((bounds(fit.landmarks), Region.of(fit.landmarks)))
+                seen.append((fit.box, fit.following))
         self._done("mesh")
         return seen
 
@@ -255,26 +260,25 @@ class Pipeline:
         known = self._people if self._people is not None and self._people.bed == bed else People(bed)
         return known.look([box for box, _ in seen], frame.time)
 
-    def _score(self, frame: Frame, fit: Fit, box: Box, people: int) -> Reading:
+    def _score(self, frame: Frame, fit: Fit, people: int) -> Reading:
         """Judge the face, and read its action units when it is seen well enough."""
         placement = place(fit.in_drawn)
         pose = head_pose(placement, fit.region.roll)
         self._done("pose")
-        grey = cast("Image", cv2.cvtColor(fit.drawn, cv2.COLOR_BGR2GRAY))
-        occlusion = self._nets.occlusion
-        sharpness, exposure = sharpness_and_exposure(grey, bounds(fit.in_drawn))
+        crop = align(fit.drawn, fit.in_drawn, placement)
+        sharpness, exposure = sharpness_and_exposure(crop)
         measures = Measures(
             width=FACE_WIDTH * placement.size * fit.region.size / SIDE,
             sharpness=sharpness,
             exposure=exposure,
             outside=outside(fit.landmarks, frame.image.shape[:2]),
-            occlusion=occlusion.covered(align(grey, fit.in_drawn, placement)) if occlusion else 0.0,
+            occlusion=self._nets.occlusion.covered(crop),
         )
         quality, reasons = assess(measures, pose, self._seeing.quality)
         self._done("quality")
-        units = None if reasons else self._nets.action_units.read(grey, fit.in_drawn, placement)
+        units = None if reasons else self._nets.action_units.score(crop, normalise_landmarks(fit.in_drawn, placement))
         self._done("action_units")
-        return Reading(frame.sequence, frame.time, people, Face(box, pose, quality), units, reasons)
+        return Reading(frame.sequence, frame.time, people, Face(fit.box, pose, quality), units, reasons)
 
 
 def _no_score(frame: Frame, people: int, reason: Reason) -> Reading:

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from npng_edge.infer.mesh import Landmarks
     from npng_edge.settings import Quality
-    from npng_edge.units import Box, Pose
+    from npng_edge.units import Pose
 
 GATE = 0.5
 """Quality at which a face is just scored."""
 MAX_OUTSIDE = 0.08
 """Part of the mesh that may lie outside the picture: the rim of the chin or of the forehead carries no unit."""
-SIDE = 80
-"""Side of the square to which a face is shrunk before its sharpness is measured: the same for near and far faces."""
+FACE_IN_CROP = (slice(8, 104), slice(16, 96))
+"""Rows and columns of an aligned crop that hold skin and features, hardly hair or wall: brows to chin, eye to eye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +45,20 @@ class Measures:
     """Part of the face that is covered, 0..1."""
 
 
-def sharpness_and_exposure(drawn: npt.NDArray[np.uint8], box: Box) -> tuple[float, float]:
-    """Measure how a face is drawn.
+def sharpness_and_exposure(crop: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """Measure how a face is drawn, near and far faces alike.
 
     Args:
-        drawn: (height, width) uint8 grey, with the face upright.
-        box: Of the face in it, pixels; must overlap the picture.
+        crop: (112, 112) uint8 grey, as `align` draws it.
 
     Returns:
         Spread of the Laplacian over the spread of the luminance, at most 1; mean luminance, 0..1.
     """
-    height, width = drawn.shape
-    left, top = max(int(box.x), 0), max(int(box.y), 0)
-    right, bottom = min(round(box.x + box.width), width), min(round(box.y + box.height), height)
-    face = cv2.resize(drawn[top:bottom, left:right], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    face = crop[FACE_IN_CROP]
     mean, spread = cv2.meanStdDev(face)
     _, edges = cv2.meanStdDev(cv2.Laplacian(face, cv2.CV_16S))
     # A face without any contrast is not sharp; one grey level keeps the ratio finite.
-    return min(float(edges[0, 0]) / max(float(spread[0, 0]), 1.0), 1.0), float(mean[0, 0]) / 255.0
+    return min(edges.item() / max(spread.item(), 1.0), 1.0), mean.item() / 255.0
 
 
 def outside(landmarks: Landmarks, size: tuple[int, int]) -> float:

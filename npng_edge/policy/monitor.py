@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from npng_edge.policy import baseline as baselines
 from npng_edge.policy.baseline import BaselineState, CaptureResult
 from npng_edge.policy.conditions import CONDITIONS
-from npng_edge.policy.look_alike import look_alike
+from npng_edge.policy.look_alike import is_certain, look_alike
 from npng_edge.policy.pspi import pspi
 from npng_edge.policy.sustained import Sustained, step
 from npng_edge.units import Alarm, Assessment, BaselineOrigin, Phase, Presence, Reason, Transition
@@ -67,17 +67,20 @@ def on_reading(state: State, reading: Reading, settings: Policy) -> tuple[State,
     learning, capture = baselines.on_units(state.baseline, units, now, settings.baseline)
     state = replace(state, baseline=learning, last_reading=now)
     raw = above = alike = None
+    certain = False
     if units is not None:
         raw = pspi(units)
         rest = learning.baseline
         scored = units if rest is None else baselines.subtract(units, rest)
         above = None if rest is None else pspi(scored)
-        alike = look_alike(scored, settings.pain)
+        alike, certain = look_alike(scored, settings.pain), is_certain(scored, settings.pain)
     score = raw if above is None else above
 
     failed = Reason.MODEL_FAILED in reading.reasons
     findings = (
-        Finding("pain", _pain(score, alike, settings.pain), _pain_cause(score, above)),
+        Finding(
+            "pain", _pain(score, settings.pain, smile=None if alike is None else certain), _pain_cause(score, above)
+        ),
         Finding("no-face", _unseen(reading), _unseen_cause(reading)),
         Finding("model", True, "The model failed on the picture.") if failed else _fault(state, "model"),
     )
@@ -176,13 +179,19 @@ def _delays(name: str, settings: Policy) -> tuple[float, float]:
     return (settings.technical.no_face_s if name == "no-face" else 0.0), settings.technical.clear_s
 
 
-def _pain(score: float | None, alike: str | None, settings: Pain) -> bool | None:
-    """Evidence for `pain` from the raw score: None when unknown or between the two thresholds."""
+def _pain(score: float | None, settings: Pain, *, smile: bool | None) -> bool | None:
+    """Evidence for `pain` from the raw score: None when unknown, between the two thresholds, or maybe a smile.
+
+    Args:
+        score: PSPI, above baseline where there is one.
+        settings: Thresholds.
+        smile: None when the face is no look-alike; else whether it surely is one.
+    """
     if score is None:
         return None
-    if alike is not None or score < settings.threshold - settings.hysteresis:
+    if score < settings.threshold - settings.hysteresis or smile:
         return False
-    return True if score >= settings.threshold else None
+    return True if score >= settings.threshold and smile is None else None
 
 
 def _pain_cause(score: float | None, above: float | None) -> str:

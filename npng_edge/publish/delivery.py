@@ -134,6 +134,11 @@ class Delivery:
         if self._connection is not None:
             self._wanted[self._topics.alarms] = payload
 
+    def announce(self) -> None:
+        """Say `state` online again, because what it tells has changed; the next `step` sends it."""
+        if self._connection is not None:
+            self._want_online()
+
     def send(self, topic: str, payload: bytes, correlation: bytes | None = None) -> bool:
         """Send now and forget; False while there is no connection.
 

@@ -1,0 +1,139 @@
+"""Learning, export and scoring on made-up faces: small enough to check against numpy."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytest.importorskip("scipy", reason="needs the extra `train`")
+pytest.importorskip("onnx", reason="needs the extra `train`")
+pytest.importorskip("torch", reason="needs the extra `train`")
+
+from npng_edge.infer.action_units import ActionUnitModel
+from npng_edge.infer.runtime import Format, load
+from training import card, evaluate, export, learn
+from training.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples
+
+FACES = 160
+
+
+@pytest.fixture(scope="module")
+def examples() -> Examples:
+    """Faces whose mesh alone tells the truth: each output is a mesh coordinate."""
+    rng = np.random.default_rng(1)
+    landmarks = rng.normal(0, 0.2, (FACES, 468, 3)).astype(np.float32)
+    targets = np.clip(landmarks.reshape(FACES, -1)[:, : len(OUTPUTS)] * 5.0, 0.0, 1.0) * MOST
+    people = np.arange(FACES) // 2
+    neutral = np.arange(FACES) % 2 == 0
+    targets[neutral] = 0.0
+    landmarks[neutral, :6] = -0.2
+    return Examples(
+        rng.integers(0, 255, (FACES, 112, 112), dtype=np.uint8), landmarks, targets.astype(np.float32), people, neutral
+    )
+
+
+@pytest.fixture(scope="module")
+def learnt(examples: Examples) -> tuple[learn.Learnt, learn.Calibration]:
+    features = export.features(examples)
+    linear = learn.fit(features, examples.targets, export.face_columns(), export.mesh_columns())
+    return linear, learn.calibrate(linear(features), examples.targets, examples.neutral, NEUTRAL_SHARES, MOST)
+
+
+def test_ridge_is_least_squares_when_nothing_holds_it_down() -> None:
+    rng = np.random.default_rng(2)
+    features = rng.normal(3.0, 2.0, (500, 4)).astype(np.float32)
+    truth = np.array([[1.0], [-2.0], [0.5], [0.0]], np.float32)
+    linear = learn.ridge(features, features @ truth + 7.0, 1e-9)
+    np.testing.assert_allclose(linear.weights, truth, atol=1e-4)
+    np.testing.assert_allclose(linear.bias, [7.0], atol=1e-3)
+    held_down = learn.ridge(features, features @ truth + 7.0, 1.0)
+    np.testing.assert_allclose(held_down.weights, truth / 2, atol=0.1)
+
+
+def test_calibration_puts_neutral_faces_near_zero_and_keeps_the_order() -> None:
+    scores = np.linspace(-1.0, 2.0, 301, dtype=np.float32)[:, np.newaxis]
+    neutral = scores[:, 0] < 0.5
+    targets = np.maximum(scores - 0.5, 0.0) * np.float32(2.0)
+    calibration = learn.calibrate(scores, targets, neutral, np.array([0.95], np.float32), np.array([5.0], np.float32))
+    read = calibration(scores)[:, 0]
+    assert read[neutral].mean() < 0.1
+    assert calibration.slope[0] == pytest.approx(2.0, abs=0.2)
+    assert (np.diff(read) > 0).all()
+    assert calibration(np.array([[100.0]], np.float32)).item() == 5.0
+
+
+def test_the_exported_graph_computes_what_numpy_computes(
+    examples: Examples, learnt: tuple[learn.Learnt, learn.Calibration]
+) -> None:
+    scores, calibration = learnt
+    model = load(export.build(scores, calibration).SerializeToString(), Format.ONNX)
+    ActionUnitModel(model)  # refuses a graph of another shape
+    expected = calibration(scores(export.features(examples)))
+    np.testing.assert_allclose(export.outputs(model, examples), expected, atol=2e-3)
+    assert np.corrcoef(expected[:, 8], examples.targets[:, 8])[0, 1] > 0.5
+
+
+def test_gradient_features_are_those_of_the_definition(examples: Examples) -> None:
+    ramp = np.broadcast_to(np.arange(112, dtype=np.uint8) * 2, (1, 112, 112)).copy()
+    one = Examples(ramp, examples.landmarks[:1], examples.targets[:1], examples.people[:1], examples.neutral[:1])
+    by_direction = export.features(one)[0, : export.SKIN_WIDTH].reshape(export.DIRECTIONS, -1)
+    # A slope of 2 of 255 per pixel towards +x: the strength in direction k is its cosine, where that is positive.
+    strength = np.maximum(np.cos(np.arange(8) * np.pi / 4), 0.0) * 2.0 / 255.0
+    np.testing.assert_allclose(
+        by_direction, np.sqrt(strength / (strength.mean() + 0.002))[:, np.newaxis] + 0 * by_direction, atol=2e-3
+    )
+    assert set(export.face_columns()) < set(range(export.SKIN_WIDTH))
+
+
+def test_eight_bits_cost_little_and_the_same_input_gives_the_same_file(examples: Examples) -> None:
+    rng = np.random.default_rng(4)
+    width, outputs = export.SKIN_WIDTH + export.MESH, len(MOST)
+    layers = [
+        learn.Linear(rng.normal(0, 0.05, (rows, columns)).astype(np.float32), np.zeros(columns, np.float32))
+        for rows, columns in ((width, 32), (32, outputs), (width, outputs))
+    ]
+    learnt = learn.Learnt(*layers)
+    ones = np.ones_like(MOST)
+    large = export.build(learnt, learn.Calibration(-2 * ones, ones, 100 * ones)).SerializeToString()
+    small, again = (export.quantise(large, examples.rows(np.arange(32))) for _ in range(2))
+    assert small == again
+    assert len(small) < len(large)
+    before, after = (export.outputs(load(model, Format.ONNX), examples) for model in (large, small))
+    assert np.abs(before - after).mean() < 0.03 * before.std()
+
+
+def test_examples_survive_a_file_and_split_by_person(examples: Examples, tmp_path: Path) -> None:
+    examples.save(tmp_path / "a.npz")
+    joined = Examples.join([Examples.load(tmp_path / "a.npz"), examples])
+    assert len(joined) == 2 * FACES
+    np.testing.assert_array_equal(joined.crops[:FACES], examples.crops)
+    fitted, held_out = joined.split()
+    assert len(fitted) + len(held_out) == 2 * FACES
+    assert not set(fitted.people) & set(held_out.people)
+
+
+def test_auc_counts_ties_half_and_knows_when_it_knows_nothing() -> None:
+    assert evaluate.auc([1, 2, 3, 4], [False, False, True, True]) == 1.0
+    assert evaluate.auc([1, 1, 1, 1], [False, True, False, True]) == 0.5
+    assert evaluate.auc([1, 2], [True, True]) is None
+
+
+def test_the_card_holds_the_figures_of_the_evaluation(
+    examples: Examples, learnt: tuple[learn.Learnt, learn.Calibration]
+) -> None:
+    model = load(export.build(*learnt).SerializeToString(), Format.ONNX)
+    results = {
+        "rendered": evaluate.evaluate_rendered(model, examples),
+        "speed": evaluate.measure(model, examples, calls=3),
+        "quantisation": dict.fromkeys(OUTPUTS, 0.0123),
+    }
+    text = card.tables(json.loads(json.dumps(results)))
+    assert f"| AU12 | {results['rendered']['outputs']['AU12']['pcc']:.2f} |" in text
+    assert "| 0.012 |" in text
+    assert "Real people" not in text

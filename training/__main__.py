@@ -1,0 +1,151 @@
+"""`python -m training`: from the parametric face to the shipped action-unit model, one command a step.
+
+The steps in order: render, train, quantise, evaluate, card. Everything in between lies in one work folder; the model,
+its evaluation and its card go to `models/`. The same seeds give the same model.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model, refresh
+from npng_edge.infer.mesh import FaceMesh
+from npng_edge.infer.runtime import Format, Model, ModelError, load
+from training import card as cards
+from training import clips as synthetic
+from training import evaluate as evaluation
+from training import export, face_model, learn, samples
+from training.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples, gather
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
+console = Console()
+
+NAME = "action-units"
+SHARED = face_model.DEFAULT_PATH.parent
+
+Work = Annotated[Path, typer.Option(help="Folder for everything in between.")]
+Models = Annotated[Path, typer.Option(help="Folder with manifest.yaml, where the model and its card go.")]
+Face = Annotated[Path, typer.Option(help="The packed face model (`pack` makes it from the OBJ files).")]
+WORK = Path("work/training")
+HOME = default_models_directory()
+
+
+@app.command()
+def pack(objs: Annotated[Path, typer.Argument(help="FaceXModel/ of ICT-FaceKit.")], output: Face) -> None:
+    """Pack the face model from its OBJ files."""
+    face_model.pack(objs, output)
+
+
+@app.command()
+def render(
+    count: Annotated[int, typer.Option(min=500, help="Pictures; a multiple of 500.")] = 8_500,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    work: Work = WORK,
+    models: Models = HOME,
+    face: Face = face_model.DEFAULT_PATH,
+) -> None:
+    """Render labelled faces, about 14 a second and process, and read them as the device would. Keeps what is there."""
+    os.environ.setdefault("LP_NUM_THREADS", "1")  # the software rasteriser's; more threads make it slower
+    cv2.setNumThreads(1)
+    mesh = FaceMesh(_open(models, "face-landmark"))
+    (work / "examples").mkdir(parents=True, exist_ok=True)
+    for start in track(range(0, count, 500), "rendering", console=console):
+        samples.write_shards(work / "shards", range(start, min(start + 500, count)), workers=workers, path=face)
+        examples = work / "examples" / f"{start:06d}.npz"
+        if not examples.exists():
+            gather(work / "shards" / examples.name, mesh).save(examples)
+
+
+@app.command()
+def train(work: Work = WORK) -> None:
+    """Fit the model to the rendered faces and calibrate it on people it has not seen."""
+    torch.set_num_threads(1)  # the same sums in the same order everywhere
+    found = sorted((work / "examples").glob("*.npz"))
+    if not found:
+        raise typer.BadParameter(f"{work / 'examples'} is empty: run `python -m training render` first")
+    parts = [Examples.load(path) for path in track(found, "loading", console=console)]
+    fitted, held_out = Examples.join(parts).split()
+    with console.status("fitting"):
+        columns = export.face_columns(), export.mesh_columns()
+        learnt = learn.fit(export.features(fitted), fitted.targets, *columns)
+        scores = learnt(export.features(held_out))
+        calibration = learn.calibrate(scores, held_out.targets, held_out.neutral, NEUTRAL_SHARES, MOST)
+    (work / "float.onnx").write_bytes(export.build(learnt, calibration).SerializeToString())
+    held_out.save(work / "held_out.npz")
+    fitted.rows(np.arange(min(len(fitted), 512))).save(work / "calibration.npz")
+    counts = {"faces": len(fitted), "people": len(np.unique(fitted.people)), "held_out": len(held_out)}
+    _keep(work / "training.json", counts)
+    console.print(f"fitted to {len(fitted)} faces, calibrated on {len(held_out)}: {work / 'float.onnx'}")
+
+
+@app.command()
+def quantise(work: Work = WORK, models: Models = HOME) -> None:
+    """Bring the weights to 8 bits, say what it costs, and put the model into place."""
+    held_out, large = Examples.load(work / "held_out.npz"), (work / "float.onnx").read_bytes()
+    small = export.quantise(large, Examples.load(work / "calibration.npz"))
+    (models / "action_units.onnx").write_bytes(small)
+    before, after = (export.outputs(load(model, Format.ONNX), held_out) for model in (large, small))
+    _keep(work / "quantisation.json", dict(zip(OUTPUTS, np.abs(after - before).mean(axis=0).tolist(), strict=True)))
+    entry = refresh(models / FILE_NAME, NAME)
+    console.print(f"{models / entry.file}: {entry.size} bytes, SHA-256 {entry.sha256}")
+
+
+@app.command()
+def evaluate(
+    work: Work = WORK,
+    models: Models = HOME,
+    real: Annotated[Path, typer.Option(help="Folder with real faces; see the docs.")] = SHARED / "real",
+) -> None:
+    """Score the model in place on held-out rendered people and on real ones, and print the tables."""
+    cv2.setNumThreads(1)
+    model, held_out = _open(models, NAME), Examples.load(work / "held_out.npz")
+    results: dict[str, Any] = {}
+    with console.status("rendered people"):
+        results["rendered"] = evaluation.evaluate_rendered(model, held_out)
+    with console.status("real people"):
+        results |= evaluation.evaluate_real(real, models)
+    results["speed"] = evaluation.measure(model, held_out)
+    for part in ("training", "quantisation"):
+        results[part] = json.loads((work / f"{part}.json").read_text(encoding="utf-8"))
+    _keep(models / "action_units.json", results)
+    print(cards.tables(results))
+
+
+@app.command()
+def card(models: Models = HOME) -> None:
+    """Write the model card from the last evaluation; no figure in it is typed by hand."""
+    results = json.loads((models / "action_units.json").read_text(encoding="utf-8"))
+    entry = Manifest.load(models / FILE_NAME).entry(NAME)
+    (models / "action_units.md").write_text(cards.page(results, entry), encoding="utf-8")
+
+
+@app.command()
+def clips(output: Annotated[Path, typer.Argument()] = synthetic.FOLDER, face: Face = face_model.DEFAULT_PATH) -> None:
+    """Render the clips of the synthetic patient."""
+    synthetic.make(face, output)
+
+
+def _keep(path: Path, results: dict[str, Any]) -> None:
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def _open(models: Path, name: str) -> Model:
+    return open_model(Manifest.load(models / FILE_NAME), name)
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except ModelError as error:
+        console.print(f"[red]{error}[/red]")
+        raise SystemExit(1) from error
