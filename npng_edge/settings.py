@@ -104,7 +104,7 @@ class Pain(Section):
         default=4.0, gt=0, le=16, description="PSPI (above baseline where there is one) that starts the condition."
     )
     hysteresis: float = Field(default=1.0, ge=0, le=8, description="The condition ends below threshold - hysteresis.")
-    on_delay_s: float = Field(default=2.0, ge=0, le=600, description="Raised for so long before the alarm, seconds.")
+    on_delay_s: float = Field(default=1.5, ge=0, le=600, description="Raised for so long before the alarm, seconds.")
     off_delay_s: float = Field(default=2.0, ge=0, le=600, description="Low for so long before it ends, seconds.")
     smile_au12: float = Field(default=1.5, ge=0, le=5, description="AU12 from this on may be a smile.")
     smile_au4: float = Field(default=0.3, ge=0, le=5, description="... and is one while AU4 is below this.")

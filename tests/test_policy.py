@@ -99,14 +99,14 @@ def test_one_closed_eye_is_not_au43() -> None:
 
 
 def test_pain_is_raised_after_the_on_delay_and_ended_after_the_off_delay() -> None:
-    bed = Bed().see(5, units()).see(1.5, units(PAIN))
+    bed = Bed().see(5, units()).see(1.2, units(PAIN))
     assert bed.story == []
     bed.see(2, units(PAIN))
     assert bed.story == ["pain start"]
     start = bed.transitions[0]
     assert start.alarm.presence is Presence.ON
     assert start.alarm.since == pytest.approx(5.1)
-    assert start.time == pytest.approx(7.1)
+    assert start.time == pytest.approx(6.6)
     bed.see(1.5, units())
     assert bed.story == ["pain start"]
     bed.see(1, units())
@@ -116,7 +116,7 @@ def test_pain_is_raised_after_the_on_delay_and_ended_after_the_off_delay() -> No
 
 
 def test_a_short_wince_is_no_alarm() -> None:
-    assert Bed().see(5, units()).see(1.5, units(PAIN)).see(10, units()).story == []
+    assert Bed().see(5, units()).see(1.2, units(PAIN)).see(10, units()).story == []
 
 
 def test_scores_between_the_thresholds_neither_raise_nor_end() -> None:
@@ -141,8 +141,8 @@ def test_a_lowered_brow_is_never_put_down_to_a_smile() -> None:
 def test_a_face_between_smile_and_pain_speaks_neither_way() -> None:
     between = units(LAUGH | {"AU4": 0.4})
     assert Bed().see(30, between).story == []
-    assert Bed().see(1.5, units(PAIN)).see(1, between).see(0.8, units(PAIN)).story == ["pain start"]
-    assert Bed().see(1.5, units(PAIN)).see(1, units(LAUGH)).see(0.8, units(PAIN)).story == []
+    assert Bed().see(1.2, units(PAIN)).see(1, between).see(0.8, units(PAIN)).story == ["pain start"]
+    assert Bed().see(1.2, units(PAIN)).see(1, units(LAUGH)).see(0.8, units(PAIN)).story == []
 
 
 def test_a_covered_face_neither_ends_pain_nor_counts_as_none() -> None:
@@ -159,7 +159,7 @@ def test_a_covered_face_neither_ends_pain_nor_counts_as_none() -> None:
 
 
 def test_a_hand_passing_does_not_restart_the_on_delay() -> None:
-    bed = Bed().see(1.5, units(PAIN)).see(1, None, Reason.OCCLUDED).see(0.8, units(PAIN))
+    bed = Bed().see(1.2, units(PAIN)).see(1, None, Reason.OCCLUDED).see(0.8, units(PAIN))
     assert bed.story == ["pain start"]
 
 
