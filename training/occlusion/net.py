@@ -31,7 +31,7 @@ SHIFT = 2
 """Pixels by which a batch is moved at most."""
 
 
-class Net(nn.Module):
+class Net(nn.Module):  # type: ignore[misc]
     """(n, 1, 56, 56) grey levels to (n, 7, 7) logits."""
 
     def __init__(self) -> None:
@@ -92,9 +92,10 @@ def fit(samples: Samples, epochs: int, seed: int, tell: Callable[[float], None])
             by_cell = functional.binary_cross_entropy_with_logits(net(x[:, None]), truth, reduction="none")
             loss = (by_cell * (OFF_FACE + weight)).mean()
             descent.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             descent.step()
             cycle.step()
             total += loss.item() / steps
         tell(total)
-    return net.eval()
+    net.eval()
+    return net
