@@ -8,29 +8,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime import quantization  # type: ignore[import-untyped]
 
 from npng_edge.infer.align import CROP
 from npng_edge.infer.runtime import Format, load
 from npng_edge.units import ACTION_UNITS
+from training.int8 import to_int8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from npng_edge.infer.runtime import Model
     from training.features import Examples
+    from training.int8 import Feed
     from training.learn import Calibration, Learnt
 
 Floats: TypeAlias = npt.NDArray[np.float32]
-Feed: TypeAlias = dict[str, npt.NDArray[Any]]
 
 DIRECTIONS = 8
 """Of a gradient, 45 degrees apart; dark-to-bright and bright-to-dark are told apart."""
@@ -178,29 +176,5 @@ def quantise(model: bytes, examples: Examples) -> bytes:
         model: as `build` made it.
         examples: faces whose features set the range of the 8 bits.
     """
-    feeds: list[Feed] = [{"crop": part.crops, "landmarks": part.landmarks} for part in examples.batches(1)]
-    with TemporaryDirectory() as folder:
-        large, small = Path(folder) / "large.onnx", Path(folder) / "small.onnx"
-        large.write_bytes(model)
-        quantization.quantize_static(
-            large,
-            small,
-            _Feeds(iter(feeds)),
-            quant_format=quantization.QuantFormat.QDQ,
-            nodes_to_quantize=[SKIN],
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            per_channel=True,
-        )
-        return small.read_bytes()
-
-
-class _Feeds(quantization.CalibrationDataReader):  # type: ignore[misc]
-    """Hands the quantiser one face after the other."""
-
-    def __init__(self, feeds: Iterator[Feed]) -> None:
-        self._feeds = feeds
-
-    def get_next(self) -> Feed | None:
-        """The next face, None after the last."""
-        return next(self._feeds, None)
+    feeds: Iterator[Feed] = ({"crop": part.crops, "landmarks": part.landmarks} for part in examples.batches(1))
+    return to_int8(model, feeds, nodes=[SKIN])

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
-from onnxruntime import quantization  # type: ignore[import-untyped]
 
 from npng_edge.infer.align import CROP
 from training.export import IR_VERSION, OPSET, Graph
+from training.int8 import to_int8
 from training.occlusion.data import CELLS, quarter_weights
 from training.occlusion.net import FLOOR, LAYERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy.typing as npt
-
     from training.occlusion.net import Net
     from training.occlusion.scene import Bytes, Floats
 
@@ -75,31 +69,4 @@ def quantise(model: bytes, crops: Bytes) -> bytes:
         model: as `build` made it.
         crops: (n, 112, 112) that set the range of the 8 bits.
     """
-    with TemporaryDirectory() as folder:
-        large, small = Path(folder) / "large.onnx", Path(folder) / "small.onnx"
-        large.write_bytes(model)
-        quantization.quantize_static(
-            large,
-            small,
-            _Crops(iter(crops)),
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            per_channel=True,
-            # Seven bits for the weights: processors without VNNI clip the sum of two full 8-bit products.
-            reduce_range=True,
-        )
-        return small.read_bytes()
-
-
-class _Crops(quantization.CalibrationDataReader):  # type: ignore[misc]
-    """Hands the quantiser one crop after the other."""
-
-    def __init__(self, crops: Iterator[Bytes]) -> None:
-        self._crops = crops
-
-    def get_next(self) -> dict[str, npt.NDArray[Any]] | None:
-        """The next crop, None after the last."""
-        crop = next(self._crops, None)
-        return None if crop is None else {"crop": crop[np.newaxis]}
+    return to_int8(model, ({"crop": crop[np.newaxis]} for crop in crops), narrow=True)
