@@ -250,7 +250,8 @@ class Bedside(Stage):
             self._keep([self._stamp.alarm(made) for made in decisions.transitions])
             for made in decisions.transitions:
                 level = logging.INFO if made.phase is Phase.END else logging.WARNING
-                logger.log(level, "alarm %s %s: %s", made.alarm.condition, made.phase.value, made.alarm.cause)
+                fields = {"NPNG_ALARM": made.alarm.condition, "NPNG_PHASE": made.phase.value}
+                logger.log(level, "alarm %s %s: %s", *fields.values(), made.alarm.cause, extra=fields)
 
     def _keep(self, alarms: Sequence[AlarmMessage]) -> None:
         rows = [Outgoing(alarm.id, "alarm", self._topics.alarm, alarm.payload()) for alarm in alarms]

@@ -15,6 +15,8 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import cv2
+
 from npng_edge import config
 from npng_edge.bedside import Bedside, Fault, ModelsOpened, PolicyChanged, ReadingMade
 from npng_edge.capture.stage import CaptureStage
@@ -147,6 +149,8 @@ class Daemon:
 
     def _use(self, seeing: Seeing) -> None:
         def opened() -> Pipeline:
+            # OpenCV's own threads cost more than they bring on pictures of a face, and delay everybody else's.
+            cv2.setNumThreads(seeing.threads)
             pipeline = Pipeline(seeing)
             self._bedside.tell(ModelsOpened(pipeline.models))
             return pipeline

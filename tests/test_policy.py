@@ -216,6 +216,14 @@ def test_the_baseline_is_learnt_from_quiet_seconds_and_taken_away() -> None:
     assert bed.assessment.pspi_above_baseline == pytest.approx(0.0)
 
 
+def test_a_passing_smile_does_not_keep_the_baseline_from_being_learnt() -> None:
+    bed = Bed(QUICK).see(3, units(FROWNER)).see(1, units({"AU12": 2.5, "AU6": 1.5})).see(3, units(FROWNER))
+    rest = bed.state.baseline.baseline
+    assert rest is not None
+    assert rest.offsets["AU12"] == 0.0
+    assert rest.offsets["AU4"] == 2.0
+
+
 def test_pain_sleep_and_movement_do_not_become_the_baseline() -> None:
     assert Bed(QUICK).see(60, units(PAIN)).state.baseline.baseline is None
     assert Bed(QUICK).see(60, units(closed=1.0)).state.baseline.baseline is None

@@ -124,10 +124,10 @@ def _baseline(samples: tuple[ActionUnits, ...], origin: BaselineOrigin) -> Basel
 
 
 def _spread(samples: tuple[ActionUnits, ...]) -> tuple[str, float]:
-    """The unit that moved most and its range between the 10th and 90th percentile."""
+    """The unit that moved most and the range of the middle half of its values: a passing smile does not count."""
     spreads = {}
     for name in ACTION_UNITS:
-        deciles = quantiles((sample.intensity[name] for sample in samples), n=10, method="inclusive")
-        spreads[name] = deciles[-1] - deciles[0]
+        low, _, high = quantiles((sample.intensity[name] for sample in samples), n=4, method="inclusive")
+        spreads[name] = high - low
     worst = max(spreads, key=spreads.__getitem__)
     return worst, spreads[worst]
