@@ -148,9 +148,7 @@ def test_weight_file_that_is_not_compressed_is_refused() -> None:
 
 
 def test_weights_come_back_as_they_were_written(tmp_path: Path) -> None:
-    joblib = pytest.importorskip(
-        "joblib", reason="joblib, which wrote the package's weights, comes with the extra train"
-    )
+    joblib = pytest.importorskip("joblib", reason="needs joblib, which wrote the package's weights")
     weights = [np.random.default_rng(1).normal(size=size).astype(np.float32) for size in ((3, 3, 3, 10), (10,), (7, 5))]
     joblib.dump(weights, tmp_path / "net.lz4", compress="lz4")
     content = (tmp_path / "net.lz4").read_bytes()
