@@ -66,7 +66,7 @@ class Quality(Section):
     max_exposure: float = Field(default=0.92, ge=0, le=1, description="Mean luminance of the face, 0..1.")
     max_yaw_deg: float = Field(default=45.0, gt=0, le=90, description="Turned to a side, degrees.")
     max_pitch_deg: float = Field(default=35.0, gt=0, le=90, description="Turned up or down, degrees.")
-    max_occlusion: float = Field(default=0.35, ge=0, le=1, description="0 free .. 1 covered.")
+    max_occlusion: float = Field(default=0.4, ge=0, le=1, description="0 free .. 1 covered.")
 
 
 class Seeing(Section):

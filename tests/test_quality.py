@@ -36,7 +36,7 @@ def test_a_good_face_passes_with_high_quality() -> None:
         ({"exposure": 0.11}, Reason.DARK),
         ({"exposure": 0.93}, Reason.OVEREXPOSED),
         ({"outside": 0.2}, Reason.OUT_OF_FRAME),
-        ({"occlusion": 0.36}, Reason.OCCLUDED),
+        ({"occlusion": 0.41}, Reason.OCCLUDED),
     ],
 )
 def test_each_measure_beyond_its_limit_gives_its_reason(change: dict[str, float], reason: Reason) -> None:
