@@ -136,7 +136,7 @@ def test_pictures_arrive_a_silence_is_a_hang_and_it_recovers(
         network_camera.silent.set()
         began = time.monotonic()
         hung = watched.wait_for(CameraFault.HUNG)
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 10.0
         network_camera.silent.clear()
         watched.wait_for(None, timeout=15.0)
     assert hung.source == f"rtsp://127.0.0.1:{network_camera.server_address[1]}/live"

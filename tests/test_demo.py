@@ -78,7 +78,7 @@ def test_a_signal_ends_everything_in_order(tmp_path: Path, number: signal.Signal
         process.send_signal(number)
         out, err = process.communicate(timeout=10)
 
-        assert time.monotonic() - asked < 3
+        assert time.monotonic() - asked < 10
         assert (process.returncode, err) == (0, "")
         assert not any(child.is_running() for child in children)
         assert "Broker: " in out
