@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 
 import npng_edge
-from npng_edge.capture import file, images
+from npng_edge.capture import images
 from npng_edge.capture.camera import SourceError
 from npng_edge.capture.ffmpeg import open_video
+from npng_edge.capture.frames import frames
 from npng_edge.capture.orient import Orientation
 from npng_edge.lines import clip_line, rounded, still_line
 from npng_edge.policy import monitor
@@ -224,7 +225,7 @@ def _analyze_clip(source: Path, folder: Path, reader: Reader, task: _Task) -> Su
     total, problem = _count(source), None
     with (folder / READINGS).open("w", encoding="utf-8") as readings:
         try:
-            for step in follow(_frames(source, task.settings), reader, task.settings.policy):
+            for step in follow(frames(task.settings.camera, f"file:{source}"), reader, task.settings.policy):
                 made = step.assessment
                 alarm = "pain" if made.pain else None
                 line = clip_line(len(lines), step.reading, made.pspi, made.pspi_above_baseline, alarm)
@@ -243,12 +244,6 @@ def _analyze_clip(source: Path, folder: Path, reader: Reader, task: _Task) -> Su
     report.write_text(clip_report(clip, task.settings.policy, task.about), encoding="utf-8")
     pains = sum(finding.condition == "pain" for finding in findings)
     return Summary((report,), len(lines), pains, () if problem is None else (problem,))
-
-
-def _frames(source: Path, settings: Settings) -> Iterator[Frame]:
-    upright = Orientation(settings.camera)
-    for number, raw in enumerate(file.play(source)):
-        yield Frame(number, raw.time, upright(raw.image))
 
 
 def _count(source: Path) -> int | None:
