@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,18 @@ ACTION_UNITS: tuple[str, ...] = (
     "AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU10", "AU12", "AU15", "AU17", "AU20", "AU25", "AU26",
 )  # fmt: skip
 """The action units the model scores, in the order of its outputs (FACS, Ekman, Friesen and Hager 2002)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant on both clocks: minutes are counted on the first, days on the second."""
+
+    time: float
+    """Seconds on the frame clock; never goes back within a run."""
+    utc: float
+    """Seconds since 1970, UTC, by the device's wall clock."""
+    synchronised: bool | None
+    """Whether the wall clock is set by a time server; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,9 @@ class EyeClosure:
     """How far each eye is closed, 0 open to 1 closed; left and right are the person's own."""
 
     left: float
+    """The person's own left eye."""
     right: float
+    """The person's own right eye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +138,15 @@ class Reason(str, Enum):
     """Part of the face is cut off by the picture's edge."""
     MODEL_FAILED = "model-failed"
     """The model raised an error or returned a value that is not a number."""
+    NO_PATIENT = "no-patient"
+    """No patient is assigned to the device: it does not score."""
+    WARMING_UP = "warming-up"
+    """The patient was assigned, or the device started, only just now: it does not score yet."""
+
+
+MOTION_REGIONS: tuple[str, ...] = ("head", "trunk", "left", "right", "around")
+"""Where movement is measured, from the patient's face outwards: the face and its surroundings, the side of the chin,
+the person's own left and right side, and the rest of the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +173,16 @@ class Reading:
     action_units: ActionUnits | None
     """None unless the quality gate is passed."""
     reasons: tuple[Reason, ...] = ()
+    in_bed: int = 0
+    """Faces in the bed region, the patient's included."""
     pain_probability: float | None = None
-    """0..1 by the learnt pain model; None while no such model is installed."""
+    """0..1 by the learnt pain model, from this frame alone; None while no such model is installed."""
+    pain_temporal: float | None = None
+    """0..1 by the learnt model of the last seconds; None while no such model is installed."""
     asymmetry: float | None = None
     """0..1 by the facial asymmetry model; None while no such model is installed."""
+    motion: Mapping[str, float] | None = None
+    """Per region of `MOTION_REGIONS`: mean speed of the picture's content, face widths per second; None: not known."""
 
 
 class AlarmKind(str, Enum):
@@ -180,21 +209,37 @@ class Presence(str, Enum):
     ACKNOWLEDGED = "acknowledged"
 
 
+class Activation(str, Enum):
+    """Whether an alarm condition may signal (IEEE 11073-10207 BICEPS)."""
+
+    ON = "on"
+    PAUSED = "paused"
+    """Not signalled until a stated time, though the condition may be present."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """One life of an alarm condition, from its start to its end."""
 
-    number: int
-    """Counts up over the life of the policy state; the same for the whole life of one alarm."""
+    id: str
+    """`{run}-{number}`: unique for ever, the same for the whole life of one alarm."""
     condition: str
     """Name in the table of conditions, e.g. `pain`."""
     kind: AlarmKind
     priority: Priority
+    """As it is now; escalation raises it."""
     presence: Presence
     since: float
     """Frame clock seconds at which the condition became present."""
     cause: str
     """One short sentence, made by the condition: what was seen, with figures."""
+    activation: Activation = Activation.ON
+    until: float | None = None
+    """Frame clock seconds at which the acknowledgement or the pause ends; None: neither."""
+    by: str | None = None
+    """Who acknowledged or paused it; None: nobody."""
+    reminders: int = 0
+    """How often it was signalled again because it persisted."""
 
 
 class Phase(str, Enum):
@@ -205,11 +250,32 @@ class Phase(str, Enum):
     END = "end"
 
 
+class Change(str, Enum):
+    """What made the transition."""
+
+    RAISED = "raised"
+    ENDED = "ended"
+    LATCHED = "latched"
+    """The condition is gone and the signal stays until somebody acknowledges it."""
+    CAUSE = "cause"
+    """The condition persists for another cause, or with another priority of its own."""
+    ESCALATED = "escalated"
+    """Nobody acted in time: the priority was raised."""
+    REMINDED = "reminded"
+    ACKNOWLEDGED = "acknowledged"
+    ACKNOWLEDGEMENT_EXPIRED = "acknowledgement-expired"
+    PAUSED = "paused"
+    PAUSE_EXPIRED = "pause-expired"
+    RESUMED = "resumed"
+    """Somebody ended the pause before its time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One change of one alarm: what goes to the station, once."""
 
     phase: Phase
+    change: Change
     alarm: Alarm
     """As it is after the change."""
     time: float
@@ -224,6 +290,56 @@ class BaselineOrigin(str, Enum):
     CAPTURED = "captured"
 
 
+class PainLevel(str, Enum):
+    """Of the score against this patient's own thresholds."""
+
+    NONE = "none"
+    RAISED = "raised"
+    """Above half of the threshold."""
+    PAIN = "pain"
+    SEVERE = "severe"
+
+
+class Trend(str, Enum):
+    """Where the score goes."""
+
+    RISING = "rising"
+    STEADY = "steady"
+    FALLING = "falling"
+
+
+class LookAlike(str, Enum):
+    """What raises PSPI and is not pain."""
+
+    SMILE = "smile"
+    TALK = "talk"
+    YAWN = "yawn"
+    SLEEP = "sleep"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with the interval that holds it in 80 of 100 cases."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """At which PSPI (above baseline where there is one) this patient's pain alarms, now."""
+
+    pain: float
+    """PSPI, 0..16."""
+    severe: float
+    """PSPI, 0..16; not below `pain`."""
+    vas: float
+    """The rating, 0..10, that `pain` stands for."""
+    origin: Literal["configured", "ordered", "override"]
+    """The device's configuration, the staff's VAS for this patient, or a PSPI that staff set directly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What the policy makes of one reading."""
@@ -233,8 +349,25 @@ class Assessment:
     """Prkachin-Solomon pain intensity of the face as seen, 0..16; None when the face was not scored."""
     pspi_above_baseline: float | None
     """The same after this patient's baseline is taken away; None without a score or without a baseline."""
+    reasons: tuple[Reason, ...]
+    """Why there is no score; empty with one."""
     baseline: BaselineOrigin
-    look_alike: str | None
-    """`smile` when raised PSPI is put down to one; the raw scores stay as they are."""
+    look_alike: LookAlike | None
+    """What raised PSPI is put down to; the raw scores stay as they are."""
     pain: bool
     """Whether the alarm condition `pain` is present."""
+    threshold: Threshold
+    level: PainLevel | None
+    """None: not known."""
+    trend: Trend | None
+    """None: not known."""
+    confidence: float | None
+    """0..1, how far the level can be relied on; None without a level."""
+    since: float | None
+    """Frame clock seconds since which the level is what it is; None without a level."""
+    minutes_above: float
+    """Minutes of the last hour with the score at or above the threshold."""
+    vas: Estimate | None
+    """Estimate of the patient's own rating, 0..10; None without a score or without ratings. Never a self-report."""
+    asymmetry: float | None
+    """Facial asymmetry above this patient's own, 0..1; None: not known."""

@@ -46,8 +46,13 @@ def test_three_mistakes_are_all_shown_with_line_key_and_value(tmp_path: Path) ->
     [
         ("camera:\n  masks: [[[0, 0], [1, 0], [1, 2]]]\n", "2: camera.masks[0][2][1]: 2 is refused"),
         ("broker:\n  host: a\n  tls:\n    certificate: a.pem\n", "3: broker.tls: certificate and key go together"),
-        ("policy:\n  pain:\n    threshold: high\n", '3: policy.pain.threshold: "high" is refused'),
-        ("policy:\n  pain:\n    threshold: .nan\n", "3: policy.pain.threshold: NaN is refused"),
+        ("policy:\n  pain:\n    threshold_vas: high\n", '3: policy.pain.threshold_vas: "high" is refused'),
+        ("policy:\n  pain:\n    threshold_vas: .nan\n", "3: policy.pain.threshold_vas: NaN is refused"),
+        (
+            "policy:\n  pain:\n    threshold: 4\n",
+            "3: policy.pain.threshold: is not a setting; did you mean threshold_vas?",
+        ),
+        ("policy:\n  pain:\n    threshold_vas: 8\n", "2: policy.pain: threshold_vas must not be above severe_vas"),
         ("camera:\n  fps: 5\ncamera:\n  fps: 6\n", "3: camera: is given twice"),
         ("version: 2\n", "1: version: 2 is refused"),
         ("- a\n- b\n", "1: must be a mapping"),

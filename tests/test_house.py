@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "npng_edge"
-VOCABULARY = {"units", "settings", "latest", "stage", "__version__"}
+VOCABULARY = {"units", "settings", "wire", "requests", "vitals", "latest", "stage", "__version__"}
 MAY_IMPORT = {
     "policy": VOCABULARY,
     "capture": VOCABULARY,
@@ -17,6 +17,9 @@ MAY_IMPORT = {
     "publish": VOCABULARY | {"policy", "record"},
     "units": set(),
     "settings": set(),
+    "wire": set(),
+    "requests": {"wire"},
+    "vitals": {"wire", "requests"},
     "latest": set(),
     "stage": set(),
 }

@@ -1,27 +1,20 @@
-"""The settings of every stage: typed, bounded, frozen, documented. `config.py` fills them from YAML.
-
-A default here is what a device does when its configuration says nothing. Unknown keys are refused.
-"""
+"""The settings of the device around the policy: place, camera, seeing, broker, storage."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
+
+from npng_edge.settings.policy import Policy
+from npng_edge.settings.section import Fraction, Section
 
 TopicLevel = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """One level of an MQTT topic: no slash, no wildcard, so that a name can never widen a topic."""
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Point = tuple[Fraction, Fraction]
 """x, y as fractions of the picture's width and height, after rotation and mirroring."""
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
-
-
-class Section(BaseModel):
-    """Base of all sections: nothing unknown, nothing changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Place(Section):
@@ -87,51 +80,6 @@ class Seeing(Section):
     threads: int = Field(default=1, ge=1, le=16, description="Threads per model call.")
 
 
-class Baseline(Section):
-    """This patient's neutral face, taken away before anything is scored."""
-
-    learn: bool = Field(default=True, description="Learn it from the first quiet period when none was captured.")
-    learn_s: float = Field(default=60.0, ge=5, le=3600, description="Quiet seconds needed to learn it.")
-    capture_s: float = Field(default=5.0, ge=1, le=120, description="Seconds of a deliberate capture.")
-    quiet_pspi: float = Field(default=3.0, ge=0, le=16, description="Raw PSPI above this is not quiet.")
-    quiet_spread: float = Field(default=0.8, gt=0, le=5, description="Spread of an AU above this is not quiet.")
-
-
-class Pain(Section):
-    """When raised PSPI becomes the alarm condition `pain`."""
-
-    threshold: float = Field(
-        default=4.0, gt=0, le=16, description="PSPI (above baseline where there is one) that starts the condition."
-    )
-    hysteresis: float = Field(default=1.0, ge=0, le=8, description="The condition ends below threshold - hysteresis.")
-    on_delay_s: float = Field(default=1.5, ge=0, le=600, description="Raised for so long before the alarm, seconds.")
-    off_delay_s: float = Field(default=2.0, ge=0, le=600, description="Low for so long before it ends, seconds.")
-    smile_au12: float = Field(default=1.5, ge=0, le=5, description="AU12 from this on may be a smile.")
-    smile_au4: float = Field(default=0.3, ge=0, le=5, description="... and is one while AU4 is below this.")
-    pain_au4: float = Field(
-        default=0.5,
-        ge=0,
-        le=5,
-        description="AU4 from this on is never put down to a smile; between the two, the face speaks neither way.",
-    )
-
-
-class Technical(Section):
-    """Delays of the technical conditions."""
-
-    no_face_s: float = Field(default=10.0, ge=1, le=600, description="No scorable face for so long, seconds.")
-    clear_s: float = Field(default=2.0, ge=0, le=60, description="Good again for so long before a condition ends.")
-    model_stall_s: float = Field(default=5.0, ge=1, le=60, description="Frames but no readings for so long, seconds.")
-
-
-class Policy(Section):
-    """From readings to alarms."""
-
-    baseline: Baseline = Baseline()
-    pain: Pain = Pain()
-    technical: Technical = Technical()
-
-
 class Tls(Section):
     """Encryption to the broker; without `ca` the system's authorities are trusted."""
 
@@ -159,11 +107,37 @@ class Broker(Section):
     reconnect_max_s: float = Field(default=15.0, gt=0, le=300, description="Longest wait; waits double, with jitter.")
 
 
+class Clips(Section):
+    """Encrypted low-rate clips of episodes. Off by default; the patient's consent is needed as well."""
+
+    enabled: bool = Field(default=False, description="Whether clips may be kept at all.")
+    key_file: Path | None = Field(default=None, description="File with the hospital's 32-byte key, base64.")
+    fps: float = Field(default=2.0, gt=0, le=10, description="Pictures per second.")
+    width: int = Field(default=320, ge=64, le=1280, description="Width of the pictures, pixels.")
+    before_s: float = Field(default=20.0, ge=0, le=60, description="Kept from before the onset, seconds.")
+    longest_s: float = Field(default=120.0, ge=5, le=600, description="A clip is no longer than this, seconds.")
+    retention_h: float = Field(default=72.0, gt=0, le=8760, description="Deleted after so many hours.")
+
+    @model_validator(mode="after")
+    def _key(self) -> Clips:
+        if self.enabled and self.key_file is None:
+            raise ValueError("clips need a key: give key_file, or set enabled to false")
+        return self
+
+
 class Storage(Section):
-    """What is kept on the device. Numbers only: no picture is ever written."""
+    """What is kept on the device. Numbers only, unless `clips` is switched on."""
 
     directory: Path = Field(default=Path("state"), description="Folder of the outbox; relative to the working folder.")
     max_mb: int = Field(default=64, ge=1, le=4096, description="Space for scores; alarms are never thinned.")
+    transfer_key_file: Path | None = Field(
+        default=None, description="File with the hospital's 32-byte key (base64) that seals a patient's profile."
+    )
+    retention_days: float = Field(default=30.0, gt=0, le=3650, description="A closed stay is deleted after so long.")
+    record_events: bool = Field(
+        default=False, description="Keep the stream of readings, vitals and requests, to be replayed; numbers only."
+    )
+    clips: Clips = Clips()
 
 
 class Settings(Section):

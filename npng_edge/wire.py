@@ -1,0 +1,57 @@
+"""What every message is made of, whichever way it goes: JSON, UTC times, bounded figures."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[AwareDatetime, PlainSerializer(_iso, return_type=str, when_used="json")]
+"""UTC, ISO 8601 with milliseconds and Z."""
+Count = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0)]
+Vas = Annotated[float, Field(ge=0, le=10)]
+"""A rating of pain: 0 none .. 10 the worst imaginable (VAS in cm, or NRS)."""
+Pspi = Annotated[float, Field(ge=0, le=16)]
+"""Prkachin-Solomon pain intensity."""
+
+
+class Part(BaseModel):
+    """Base of everything inside a message: nothing changed afterwards, no infinity.
+
+    A reader passes over fields that a newer bed has added; what comes in to a bed (`requests`, `vitals`) is strict.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Message(Part):
+    """Base of all messages."""
+
+    def payload(self) -> bytes:
+        """The message as JSON, UTF-8, on one line."""
+        return self.model_dump_json(by_alias=True).encode()
+
+    @classmethod
+    def parse(cls, payload: bytes | bytearray) -> Self:
+        """Read a payload.
+
+        Raises:
+            pydantic.ValidationError: It is no JSON, or not this message, or does not say which message it is.
+        """
+        message = cls.model_validate_json(payload)
+        if "schema_" not in message.model_fields_set:
+            raise ValidationError.from_exception_data(
+                cls.__name__, [{"type": "missing", "loc": ("schema",), "input": {}}]
+            )
+        return message
