@@ -1,4 +1,9 @@
-"""Delay on, delay off: evidence over time becomes a state that does not flicker."""
+"""Delay on, delay off: evidence over time becomes a state that does not flicker.
+
+Each sample stands for the time since the one before it, whatever that said. So what is gathered is the share of time
+that speaks for a change, and comes out the same at two readings a second as at ten; the first sample of it stands for
+no time.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +25,25 @@ class Sustained:
     gathered: float = 0.0
     """Seconds of evidence gathered towards the opposite state."""
     last: float | None = None
-    """Time of the previous sample, if that was evidence towards the opposite state."""
+    """While evidence gathers: time of the previous sample, known or unknown."""
     touched: float | None = None
-    """Time of the newest evidence towards the opposite state."""
+    """Time of the newest evidence towards the opposite state; None: nothing is gathered."""
 
 
-def step(state: Sustained, now: float, *, evidence: bool | None, on_delay: float, off_delay: float) -> Sustained:
-    """Take one sample.
+RESTING = Sustained()
+"""Off, with nothing gathered."""
+
+
+def step(  # noqa: PLR0913 - the delays, each named at the call
+    state: Sustained,
+    now: float,
+    *,
+    evidence: bool | None,
+    on_delay: float,
+    off_delay: float,
+    hold: float = HOLD_S,
+) -> Sustained:
+    """Take one sample. Returns `state` itself where nothing changes.
 
     Args:
         state: As it was.
@@ -35,18 +52,24 @@ def step(state: Sustained, now: float, *, evidence: bool | None, on_delay: float
             nor resets, so that a hand passing the face does not restart the delay, nor end an alarm.
         on_delay: Seconds of evidence needed to switch on.
         off_delay: Seconds of evidence needed to switch off.
+        hold: Evidence gathered towards a change is forgotten when nothing was added to it for so long, seconds.
     """
     if evidence is None:
-        if not state.on and state.touched is not None and now - state.touched > HOLD_S:
-            return Sustained()
-        return replace(state, last=None)
+        if state.touched is None:
+            return state
+        return _settled(state) if now - state.touched > hold else replace(state, last=now)
     if evidence is state.on:
-        return Sustained(on=state.on, onset=state.onset if state.on else None)
+        return state if state.touched is None else _settled(state)
     gathered = state.gathered
     if state.last is not None:
         gathered += min(now - state.last, MAX_STEP_S)
     onset = now if state.onset is None else state.onset
     # Sums of floating-point steps fall short of the delay by parts of a microsecond.
     if gathered + 1e-6 >= (off_delay if state.on else on_delay):
-        return Sustained(on=evidence, onset=onset if evidence else None)
-    return replace(state, onset=onset, gathered=gathered, last=now, touched=now)
+        return Sustained(on=True, onset=onset) if evidence else RESTING
+    return Sustained(state.on, onset, gathered, now, now)
+
+
+def _settled(state: Sustained) -> Sustained:
+    """The same state with nothing gathered towards the other."""
+    return Sustained(on=True, onset=state.onset) if state.on else RESTING

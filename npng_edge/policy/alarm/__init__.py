@@ -1,0 +1,1 @@
+"""Alarm conditions: the table, evidence over time, what staff do about them."""
