@@ -1,0 +1,1 @@
+"""From a reading to a score of this patient, and what it means: rest, look-alikes, level."""
