@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data" / "real"
-STEPS = {"detect", "mesh", "pose", "quality", "action_units", "total"}
+STEPS = {"detect", "mesh", "pose", "quality", "action_units", "motion", "total"}
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from npng_edge.infer.runtime import Format, Model, ModelError, load
 from training import card as cards
 from training import clips as synthetic
 from training import evaluate as evaluation
-from training import export, face_model, learn, samples
+from training import export, face_model, genuine, learn, samples
 from training.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples, gather
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
@@ -133,6 +133,25 @@ def card(models: Models = HOME) -> None:
 def clips(output: Annotated[Path, typer.Argument()] = synthetic.FOLDER, face: Face = face_model.DEFAULT_PATH) -> None:
     """Render the clips of the synthetic patient."""
     synthetic.make(face, output)
+
+
+@app.command(name="genuine")
+def genuine_(
+    labelled: Annotated[Path, typer.Option(help="Labelled episodes, JSON lines; see the docs.")],
+    output: Annotated[Path, typer.Option(help="Where the model goes.")],
+) -> None:
+    """Learn genuine from feigned pain by the dynamics of episodes. Research only: never validated, in no device."""
+    try:
+        model = genuine.learn(labelled)
+    except (genuine.LabelledSetError, OSError) as error:
+        raise typer.BadParameter(str(error)) from error
+    for number, fold in enumerate(model["folds"], 1):
+        score = "one label only" if fold["auc"] is None else f"AUC {fold['auc']:.3f}"
+        console.print(f"fold {number}: {len(fold['subjects'])} unseen subjects, {fold['episodes']} episodes, {score}")
+    if model["auc"] is not None:
+        console.print(f"mean AUC {model['auc']:.3f} (0.5 is chance)")
+    _keep(output, model)
+    console.print(f"{output}: {genuine.WARNING}")
 
 
 def _keep(path: Path, results: dict[str, Any]) -> None:

@@ -64,6 +64,11 @@ class People:
         return sum(person.away == 0.0 for person in self.known)
 
     @property
+    def in_bed(self) -> int:
+        """Faces in the bed region at the last look."""
+        return sum(person.away == 0.0 and inside(person.box, self.bed) for person in self.known)
+
+    @property
     def patient_in_view(self) -> Box | None:
         """Where the patient's face was seen at the last look; None when it was not, or not in the bed region."""
         for person in self.known:

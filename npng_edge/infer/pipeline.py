@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,8 +15,9 @@ from npng_edge.infer.align import align, normalise_landmarks, place
 from npng_edge.infer.detector import make_detector
 from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model
 from npng_edge.infer.mesh import SIDE, FaceMesh, Region
+from npng_edge.infer.motion import MotionMeter
 from npng_edge.infer.occlusion import OcclusionModel
-from npng_edge.infer.people import People, continues, overlap
+from npng_edge.infer.people import People, continues, inside, overlap
 from npng_edge.infer.pose import head_pose
 from npng_edge.infer.quality import Measures, assess, outside, sharpness_and_exposure
 from npng_edge.units import Box, Face, Reading, Reason
@@ -108,6 +109,7 @@ class Pipeline:
     def reset(self) -> None:
         """Forget every face, as at the start."""
         self._people: People | None = None
+        self._motion = MotionMeter()
         self._region: Region | None = None
         self._box: Box | None = None
         self._roll: float | None = None
@@ -121,7 +123,10 @@ class Pipeline:
 
     @property
     def timings(self) -> Mapping[str, float]:
-        """Seconds per step of the last picture: detect, mesh, pose, quality, action_units (those done), and total."""
+        """Seconds per step of the last picture.
+
+        The steps are detect, mesh, pose, quality, action_units and motion (those done), and total.
+        """
         return MappingProxyType(self._timings)
 
     def read(self, frame: Frame) -> Reading:
@@ -129,7 +134,7 @@ class Pipeline:
 
         Never raises: a picture that a model fails on gives a reading with `Reason.MODEL_FAILED`.
         """
-        return self._guarded(frame, self._follow)
+        return self._guarded(frame, self._follow_and_compare)
 
     def read_still(self, frame: Frame) -> Reading:
         """Read the largest face of a picture that has nothing to do with any other. Never raises, as `read`."""
@@ -143,7 +148,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - whatever a model raises must not stop the watching
             self._region = None
             self._log_once(frame, error)
-            reading = _no_score(frame, self._in_view, Reason.MODEL_FAILED)
+            reading = _no_score(frame, *self._counts, Reason.MODEL_FAILED)
         self._timings["total"] = time.perf_counter() - start
         return reading
 
@@ -166,8 +171,21 @@ class Pipeline:
         self._lap = now
 
     @property
-    def _in_view(self) -> int:
-        return self._people.in_view if self._people else 0
+    def _counts(self) -> tuple[int, int]:
+        """Faces in view and in the bed region at the last look."""
+        return (self._people.in_view, self._people.in_bed) if self._people else (0, 0)
+
+    def _follow_and_compare(self, frame: Frame) -> Reading:
+        """Read the patient, and measure what moved since the last picture."""
+        reading = self._follow(frame)
+        self._lap = time.perf_counter()
+        try:
+            motion = self._motion.measure(frame, reading.face)
+        except Exception as error:  # noqa: BLE001 - a score must not be lost for want of a figure beside it
+            self._log_once(frame, error)
+            return reading
+        self._done("motion")
+        return replace(reading, motion=motion)
 
     def _follow(self, frame: Frame) -> Reading:
         """Follow the patient's mesh, or search for the patient when there is none."""
@@ -176,10 +194,10 @@ class Pipeline:
             fit = self._search(frame)
         if fit is None:
             self._region = None
-            return _no_score(frame, self._in_view, Reason.NO_FACE)
+            return _no_score(frame, *self._counts, Reason.NO_FACE)
         self._region, self._box = fit.following, fit.box
         self._roll = self._region.roll
-        return self._score(frame, fit, self._in_view)
+        return self._score(frame, fit, *self._counts)
 
     def _track(self, frame: Frame) -> Fit | None:
         """Fit the mesh where the last picture's leads; None when it is lost or has slipped to another face."""
@@ -226,11 +244,13 @@ class Pipeline:
             seen += self._faces(frame.image, roll, ())
             if seen:
                 break
+        bed = self._bed(frame.image)
+        in_bed = sum(inside(box, bed) for box, _ in seen)
         _, region = max(seen, key=lambda face: face[0].width * face[0].height, default=(None, None))
         fit = self._refit(frame.image, region) if region else None
         if fit is None:
-            return _no_score(frame, len(seen), Reason.NO_FACE)
-        return self._score(frame, fit, len(seen))
+            return _no_score(frame, len(seen), in_bed, Reason.NO_FACE)
+        return self._score(frame, fit, len(seen), in_bed)
 
     def _faces(self, image: Image, roll: float, known: Sequence[Seen]) -> list[Seen]:
         """Faces rolled by about `roll` degrees that the mesh confirms, without those known already."""
@@ -254,13 +274,17 @@ class Pipeline:
 
     def _look(self, frame: Frame, seen: Sequence[Seen]) -> People:
         """Everybody known, after a look at these faces."""
-        height, width = frame.image.shape[:2]
-        x, y, w, h = self._seeing.bed_region
-        bed = Box(x * width, y * height, w * width, h * height)
+        bed = self._bed(frame.image)
         known = self._people if self._people is not None and self._people.bed == bed else People(bed)
         return known.look([box for box, _ in seen], frame.time)
 
-    def _score(self, frame: Frame, fit: Fit, people: int) -> Reading:
+    def _bed(self, image: Image) -> Box:
+        """The bed region in pixels of this picture."""
+        height, width = image.shape[:2]
+        x, y, w, h = self._seeing.bed_region
+        return Box(x * width, y * height, w * width, h * height)
+
+    def _score(self, frame: Frame, fit: Fit, people: int, in_bed: int) -> Reading:
         """Judge the face, and read its action units when it is seen well enough."""
         placement = place(fit.in_drawn)
         pose = head_pose(placement, fit.region.roll)
@@ -278,8 +302,8 @@ class Pipeline:
         self._done("quality")
         units = None if reasons else self._nets.action_units.score(crop, normalise_landmarks(fit.in_drawn, placement))
         self._done("action_units")
-        return Reading(frame.sequence, frame.time, people, Face(fit.box, pose, quality), units, reasons)
+        return Reading(frame.sequence, frame.time, people, Face(fit.box, pose, quality), units, reasons, in_bed)
 
 
-def _no_score(frame: Frame, people: int, reason: Reason) -> Reading:
-    return Reading(frame.sequence, frame.time, people, None, None, (reason,))
+def _no_score(frame: Frame, people: int, in_bed: int, reason: Reason) -> Reading:
+    return Reading(frame.sequence, frame.time, people, None, None, (reason,), in_bed)

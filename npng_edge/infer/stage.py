@@ -45,6 +45,7 @@ class InferenceStage(Stage):
         on_reading: Callable[[Reading, Mapping[str, float]], None],
         on_fault: Callable[[str | None], None],
         on_death: Callable[[str, BaseException], None],
+        on_frame: Callable[[Frame], None] | None = None,
     ) -> None:
         """Set up; nothing is opened before `use`.
 
@@ -53,11 +54,13 @@ class InferenceStage(Stage):
             on_reading: Called with each reading and the seconds each step of it took.
             on_fault: Called with the reason why no model can be used, and with None once one can.
             on_death: Called when the stage dies of an unexpected error.
+            on_frame: Called with each frame that was read, after its reading.
         """
         super().__init__("inference", on_death)
         self._frames = frames
         self._on_reading = on_reading
         self._on_fault = on_fault
+        self._on_frame = on_frame
         self._open: Callable[[], Reader] | None = None
         self._reader: Reader | None = None
         self._interval = 0.0
@@ -96,3 +99,5 @@ class InferenceStage(Stage):
             return
         self._due = time.monotonic() + self._interval
         self._on_reading(reader.read(frame), reader.timings)
+        if self._on_frame is not None:
+            self._on_frame(frame)
