@@ -1,0 +1,1 @@
+"""Requests for a bolus: the order, the ledger, and everything that forbids one."""
