@@ -22,12 +22,16 @@ from npng_edge.capture.frames import frames
 from npng_edge.capture.orient import Orientation
 from npng_edge.lines import clip_line, rounded, still_line
 from npng_edge.policy import monitor
-from npng_edge.policy.pspi import pspi
+from npng_edge.policy.alarm.conditions import PAINS
+from npng_edge.policy.alarm.sustained import RESTING
+from npng_edge.policy.events import Arrived, Seen, Tick
+from npng_edge.policy.face.pspi import pspi
+from npng_edge.policy.stays.profile import Profile
 from npng_edge.report.clip import Clip, Finding, clip_report
 from npng_edge.report.keyframes import Album, thumbnail
 from npng_edge.report.page import About
 from npng_edge.report.stills import Still, stills_report
-from npng_edge.units import Frame, Phase
+from npng_edge.units import Change, Frame, Moment, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -144,38 +148,58 @@ def analyze(  # noqa: PLR0913 - the choices of one command
 
 
 def follow(frames: Iterable[Frame], reader: Reader, policy: Policy) -> Iterator[Step]:
-    """Read and judge the frames of one clip in turn, as the daemon does."""
-    state = monitor.State()
+    """Read and judge the frames of one clip in turn, as the daemon does with an assigned patient."""
+    state = monitor.begin("clip")
+    assigned = False
     for frame in frames:
+        moment = Moment(frame.time, frame.time, None)
+        if not assigned:
+            # The person was there before the clip begins: no warm-up.
+            before = Moment(frame.time - policy.pain.warm_up_s, frame.time, None)
+            state, _ = monitor.step(state, Arrived(Profile("clip", "clip", frame.time)), before, policy)
+            assigned = True
         reading = reader.read(frame)
-        state, assessment, decisions = monitor.on_reading(state, reading, policy)
-        pain = state.sustained.get("pain")
-        yield Step(frame, reading, assessment, decisions.transitions, pain.onset if pain else None)
+        state, decisions = monitor.step(state, Seen(reading), moment, policy)
+        state, timed = monitor.step(state, Tick(), moment, policy)
+        pain = state.alarms.sustained.get("pain", RESTING).onset
+        assert decisions.assessment is not None
+        yield Step(frame, reading, decisions.assessment, decisions.transitions + timed.transitions, pain)
 
 
 class Findings:
     """The alarms of a clip as they come and go."""
 
     def __init__(self) -> None:
-        self._all: dict[int, Finding] = {}
+        self._all: list[Finding] = []
+        self._open: dict[str, int] = {}
+        """Alarm id -> its place, while its condition is there."""
         self._peak: tuple[float, float] | None = None
 
     def see(self, step: Step) -> None:
         """Take one step of the clip."""
         for transition in step.transitions:
-            alarm = transition.alarm
-            if transition.phase is Phase.END:
-                self._all[alarm.number] = replace(self._all[alarm.number], end=transition.time)
-            else:
-                raised = self._all[alarm.number].raised if alarm.number in self._all else transition.time
-                self._all[alarm.number] = Finding(
-                    alarm.condition, alarm.kind, alarm.priority, alarm.since, raised, None, None, None, alarm.cause
-                )
+            self._follow(transition)
         self._follow_peak(step)
 
     def __iter__(self) -> Iterator[Finding]:
         """In the order in which they were raised."""
-        return iter(self._all.values())
+        return iter(self._all)
+
+    def _follow(self, made: Transition) -> None:
+        alarm, place = made.alarm, self._open.get(made.alarm.id)
+        if made.change is Change.RAISED:
+            self._open[alarm.id] = len(self._all)
+            self._all.append(
+                Finding(
+                    alarm.condition, alarm.kind, alarm.priority, alarm.since, made.time, None, None, None, alarm.cause
+                )
+            )
+        elif place is not None and (made.phase is Phase.END or made.change is Change.LATCHED):
+            # Nobody acknowledges anything in a recording: what is latched is over.
+            self._all[place] = replace(self._all[place], end=made.time)
+            del self._open[alarm.id]
+        elif place is not None:
+            self._all[place] = replace(self._all[place], priority=alarm.priority, cause=alarm.cause)
 
     def _follow_peak(self, step: Step) -> None:
         """The highest score since the onset, look-alikes left out."""
@@ -185,9 +209,9 @@ class Findings:
             return
         if score is not None and here.look_alike is None and (self._peak is None or score > self._peak[0]):
             self._peak = (score, step.frame.time)
-        for number, finding in self._all.items():
-            if finding.condition == "pain" and finding.end is None and self._peak is not None:
-                self._all[number] = replace(finding, peak=self._peak[0], peak_time=self._peak[1])
+        for place in self._open.values():
+            if self._all[place].condition in PAINS and self._peak is not None:
+                self._all[place] = replace(self._all[place], peak=self._peak[0], peak_time=self._peak[1])
 
 
 def _check(sources: Sequence[Path], *, stills: bool) -> None:
@@ -228,11 +252,11 @@ def _analyze_clip(source: Path, folder: Path, reader: Reader, task: _Task) -> Su
             for step in follow(frames(task.settings.camera, f"file:{source}"), reader, task.settings.policy):
                 made = step.assessment
                 alarm = "pain" if made.pain else None
-                line = clip_line(len(lines), step.reading, made.pspi, made.pspi_above_baseline, alarm)
+                line = clip_line(len(lines), step.reading, made, alarm)
                 readings.write(json.dumps(line, allow_nan=False) + "\n")
                 lines.append(line)
                 findings.see(step)
-                alikes.append((step.frame.time, made.look_alike))
+                alikes.append((step.frame.time, made.look_alike and made.look_alike.value))
                 if album is not None:
                     album.see(step.frame, step.reading, made, step.transitions, step.onset)
                 task.progress(source.name, len(lines), total)

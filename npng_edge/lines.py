@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from npng_edge.units import Reading
+    from npng_edge.units import Assessment, Reading, Reason
 
 
 class PoseKeys(TypedDict):
@@ -68,24 +68,27 @@ class StillLine(Line):
     """Name of the picture, relative to the folder that was given."""
 
 
-def clip_line(frame: int, reading: Reading, pspi: float | None, above: float | None, alarm: str | None) -> ClipLine:
+def clip_line(frame: int, reading: Reading, made: Assessment, alarm: str | None) -> ClipLine:
     """The line of one frame of a clip, with what the policy made of it."""
-    return {"frame": frame, "time": round(reading.time, 3), **_line(reading, pspi, above, alarm)}
+    judged = _line(reading, made.reasons, made.pspi, made.pspi_above_baseline, alarm)
+    return {"frame": frame, "time": round(reading.time, 3), **judged}
 
 
 def still_line(file: str, reading: Reading, pspi: float | None) -> StillLine:
     """The line of one still: no baseline, no alarm."""
-    return {"file": file, **_line(reading, pspi, None, None)}
+    return {"file": file, **_line(reading, reading.reasons, pspi, None, None)}
 
 
-def _line(reading: Reading, pspi: float | None, above: float | None, alarm: str | None) -> Line:
+def _line(
+    reading: Reading, reasons: tuple[Reason, ...], pspi: float | None, above: float | None, alarm: str | None
+) -> Line:
     face, units = reading.face, reading.action_units
     return {
         "face": face is not None,
         "people": reading.people,
         "box": [round(edge, 1) for edge in (face.box.x, face.box.y, face.box.width, face.box.height)] if face else None,
         "quality": round(face.quality, 3) if face else None,
-        "reasons": [reason.value for reason in reading.reasons],
+        "reasons": [reason.value for reason in reasons],
         "pose": {
             "yaw": round(face.pose.yaw, 1),
             "pitch": round(face.pose.pitch, 1),

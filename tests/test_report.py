@@ -17,20 +17,24 @@ from npng_edge.lines import ClipLine, StillLine, clip_line, still_line
 from npng_edge.report.charts import MAX_POINTS, Axis, Band, Curve, chart, clock, strip, thin
 from npng_edge.report.clip import Clip, Finding, clip_report
 from npng_edge.report.keyframes import SIZE, Picture, Role, thumbnail
-from npng_edge.report.page import REASONS, About
+from npng_edge.report.page import LOOK_ALIKES, REASONS, About
 from npng_edge.report.stills import Still, stills_report
 from npng_edge.settings import Policy
 from npng_edge.units import (
     ACTION_UNITS,
     ActionUnits,
     AlarmKind,
+    Assessment,
+    BaselineOrigin,
     Box,
     EyeClosure,
     Face,
+    LookAlike,
     Pose,
     Priority,
     Reading,
     Reason,
+    Threshold,
 )
 
 ABOUT = About(datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc), "npng-edge 1.2.3", {"action-units": "0123456789abcdef"})
@@ -40,12 +44,32 @@ PAIN = Finding("pain", AlarmKind.PHYSIOLOGICAL, Priority.MEDIUM, 1.0, 3.0, 7.5, 
 HOSTILE = "<script>alert('x')</script>&\"ward\".mp4"
 
 
+def judged(pspi: float | None, above: float | None = None, *reasons: Reason) -> Assessment:
+    return Assessment(
+        time=0.0,
+        pspi=pspi,
+        pspi_above_baseline=above,
+        reasons=reasons,
+        baseline=BaselineOrigin.NONE,
+        look_alike=None,
+        pain=False,
+        threshold=Threshold(4.0, 7.0, 4.0, "configured"),
+        level=None,
+        trend=None,
+        confidence=None,
+        since=None,
+        minutes_above=0.0,
+        vas=None,
+        asymmetry=None,
+    )
+
+
 def scored(index: int, time: float, pspi: float) -> ClipLine:
-    return clip_line(index, Reading(index, time, 1, FACE, UNITS), pspi, None, None)
+    return clip_line(index, Reading(index, time, 1, FACE, UNITS), judged(pspi), None)
 
 
 def unseen(index: int, time: float, reason: Reason = Reason.OCCLUDED) -> ClipLine:
-    return clip_line(index, Reading(index, time, 1, FACE, None, (reason,)), None, None, None)
+    return clip_line(index, Reading(index, time, 1, FACE, None, (reason,)), judged(None, None, reason), None)
 
 
 def clip(name: str = "clip.mp4", **changes: Any) -> Clip:
@@ -64,7 +88,8 @@ def test_a_line_has_exactly_the_promised_keys_and_null_for_what_is_unknown() -> 
         "face", "people", "box", "quality", "reasons", "pose", "au", "eyes_closed", "pspi", "pspi_above_baseline",
         "pain_probability", "asymmetry", "alarm",
     ]  # fmt: skip
-    known = clip_line(3, Reading(3, 0.12345, 1, FACE, UNITS, (), 0.98765, 0.1), 3.456, 1.2, "pain")
+    reading = Reading(3, 0.12345, 1, FACE, UNITS, (), pain_probability=0.98765, asymmetry=0.1)
+    known = clip_line(3, reading, judged(3.456, 1.2), "pain")
     assert list(known) == ["frame", "time", *common]
     assert known["time"] == 0.123
     assert known["box"] == [1.0, 2.0, 30.0, 40.0]
@@ -72,7 +97,10 @@ def test_a_line_has_exactly_the_promised_keys_and_null_for_what_is_unknown() -> 
     assert known["au"] == dict.fromkeys(ACTION_UNITS, 1.23)
     assert known["eyes_closed"] == {"left": 0.2, "right": 0.9}
     assert (known["pspi"], known["pspi_above_baseline"], known["pain_probability"]) == (3.46, 1.2, 0.988)
-    assert known["alarm"] == "pain"
+    assert (known["asymmetry"], known["alarm"], known["reasons"]) == (0.1, "pain", [])
+
+    early = clip_line(0, Reading(0, 0.0, 1, FACE, UNITS), judged(None, None, Reason.WARMING_UP), None)
+    assert (early["pspi"], early["reasons"]) == (None, ["warming-up"])
 
     nobody = still_line("a.png", Reading(0, 0.0, 0, None, None, (Reason.NO_FACE,)), None)
     assert list(nobody) == ["file", *common]
@@ -82,8 +110,9 @@ def test_a_line_has_exactly_the_promised_keys_and_null_for_what_is_unknown() -> 
     assert {key for key, value in nobody.items() if value is None} == unknown
 
 
-def test_every_reason_has_words() -> None:
+def test_every_reason_and_every_look_alike_has_words() -> None:
     assert set(REASONS) == {reason.value for reason in Reason}
+    assert set(LOOK_ALIKES) == {alike.value for alike in LookAlike}
 
 
 def test_a_report_needs_nothing_from_outside_itself() -> None:
@@ -106,6 +135,16 @@ def test_a_report_says_what_was_found() -> None:
     assert "not scored: covered" in html
     assert "8.2 at 4 s" in html
     assert "No baseline was learnt" in html
+
+
+def test_a_report_names_severe_pain_and_each_look_alike_by_its_own_name() -> None:
+    severe = replace(PAIN, condition="pain-severe", priority=Priority.HIGH, since=2.0, raised=3.5, end=6.0)
+    alikes = ((8.0, 9.0, "smile"), (9.0, 9.5, "talk"), (9.5, 9.75, "smile"))
+    html = clip_report(clip(findings=(PAIN, severe), look_alikes=alikes), Policy(), ABOUT)
+    assert "PSPI up to 8.2. Severe: 2 s to 6 s.</p>" in html
+    assert "<dt>put down to a smile</dt><dd>1.2 s</dd>" in html
+    assert "<dt>put down to talk</dt><dd>0.5 s</dd>" in html
+    assert "score put down to a smile, talk" in html
 
 
 def test_a_report_without_anything_scored_says_nothing_about_pain() -> None:

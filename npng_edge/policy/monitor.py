@@ -1,212 +1,346 @@
-"""The reducer: (state, what happened, settings) -> (state, decisions). Nothing here knows a camera or a broker.
+"""The reducer: (state, what happened, when, settings) -> (state, decisions). Nothing here knows a camera or a broker.
 
-An alarm lives from the moment its condition has been present for the on-delay until it has been absent for the
-off-delay. Unknown is neither: while the face cannot be seen, a present `pain` stays present and `no-face` joins it.
+The same list of events gives the same decisions, in the daemon, in an analysis and in a replay.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from npng_edge.policy import baseline as baselines
-from npng_edge.policy.baseline import BaselineState, CaptureResult
-from npng_edge.policy.conditions import CONDITIONS
-from npng_edge.policy.look_alike import is_certain, look_alike
-from npng_edge.policy.pspi import pspi
-from npng_edge.policy.sustained import Sustained, step
-from npng_edge.units import Alarm, Assessment, BaselineOrigin, Phase, Presence, Reason, Transition
+from npng_edge.policy import asked
+from npng_edge.policy.alarm import alarms
+from npng_edge.policy.alarm.alarms import Finding
+from npng_edge.policy.alarm.conditions import PAINS
+from npng_edge.policy.analgesia import interlock
+from npng_edge.policy.analgesia.vetoes import Situation
+from npng_edge.policy.decisions import Decisions, Outcome
+from npng_edge.policy.events import Arrived, Asked, Event, Fault, Left, Measured, Seen
+from npng_edge.policy.face import baseline, scoring, view
+from npng_edge.policy.happening import happenings, ring
+from npng_edge.policy.patient import look_at_vitals, take_over, with_profile
+from npng_edge.policy.rating import ratings, sensitivity, threshold
+from npng_edge.policy.state import MOST_LEFT, Face, State, begin
+from npng_edge.policy.stays import life_cycle, summary
+from npng_edge.policy.vital import autonomic, fusion, news2, vital_signs
+from npng_edge.requests import Refusal
+from npng_edge.units import Activation, Assessment, BaselineOrigin, Change, Presence, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from npng_edge.settings import Pain, Policy
-    from npng_edge.units import Reading
+    from npng_edge.policy.alarm.alarm_state import AlarmState
+    from npng_edge.policy.happening.episode import Episode, Sample
+    from npng_edge.policy.state import Patient
+    from npng_edge.requests import Request
+    from npng_edge.settings import Policy
+    from npng_edge.units import Alarm, Estimate, Moment, Reading, Transition
 
-JUDGED_BY_READING = ("pain", "no-face", "model")
-"""Conditions that a reading ends; the others follow what their stage last said, whether or not readings come."""
+__all__ = ["State", "begin", "step"]
 
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that the policy remembers."""
-
-    baseline: BaselineState = field(default_factory=BaselineState)
-    sustained: Mapping[str, Sustained] = field(default_factory=dict)
-    """Per condition of the table, once there was evidence for or against it."""
-    alarms: Mapping[str, Alarm] = field(default_factory=dict)
-    """The present alarms, by condition."""
-    faults: Mapping[str, str] = field(default_factory=dict)
-    """Faults other stages reported and have not taken back: condition -> cause."""
-    number: int = 0
-    """Alarms raised so far."""
-    last_reading: float | None = None
-    """When the newest reading was made, or the camera began to deliver pictures."""
+SLOW_S = 1.0
+"""What changes slowly is looked at so often."""
+KEPT_S = 300.0
+"""The hour under way is kept so often: no more is lost with the power."""
+ATTENDED_S = 60.0
+"""Somebody who was in view so lately is with the patient. Our choice."""
+FAULTS = ("camera", "slow", "clock", "storage", "broker", "station-not-listening", "recording", "temperature")
+"""Conditions that follow what their stage last said, readings or not. `model` is judged by readings too."""
 
 
-class Finding(NamedTuple):
-    """What one event says about one condition."""
+def step(state: State, event: Event, moment: Moment, settings: Policy) -> tuple[State, Decisions]:
+    """Take one event.
 
-    condition: str
-    evidence: bool | None
-    cause: str
+    Args:
+        state: As it was; `begin` gives the first.
+        event: What happened.
+        moment: When; its frame clock must not go back.
+        settings: Of the policy; may change between events.
+    """
+    if isinstance(event, Seen):
+        return _seen(state, event.reading, moment, settings)
+    if isinstance(event, Measured):
+        return _measured(state, event, moment, settings)
+    if isinstance(event, Asked):
+        return _asked(state, event, moment, settings)
+    if isinstance(event, Arrived | Left):
+        return _before_this_run(state, event, moment, settings)
+    if isinstance(event, Fault):
+        return _fault(state, event, moment, settings)
+    return _tick(state, moment, settings)
 
 
-@dataclass(frozen=True, slots=True)
-class Decisions:
-    """What follows from one event."""
+def _before_this_run(state: State, event: Arrived | Left, moment: Moment, settings: Policy) -> tuple[State, Decisions]:
+    if isinstance(event, Left):
+        return replace(state, left=(*reversed(event.profiles), *state.left)[-MOST_LEFT:]), Decisions()
+    levels, transitions = alarms.restore(state.alarms, event.latched, moment.time)
+    state = take_over(replace(state, alarms=levels), event.profile, moment, settings)
+    return state, Decisions(transitions=transitions, keep=True)
 
-    transitions: tuple[Transition, ...] = ()
-    capture: CaptureResult | None = None
 
-
-def on_reading(state: State, reading: Reading, settings: Policy) -> tuple[State, Assessment, Decisions]:
-    """Score one reading against this patient's baseline and judge `pain`, `no-face` and `model`."""
-    units, now = reading.action_units, reading.time
-    learning, capture = baselines.on_units(state.baseline, units, now, settings.baseline)
-    state = replace(state, baseline=learning, last_reading=now)
-    raw = above = alike = None
-    certain = False
-    if units is not None:
-        raw = pspi(units)
-        rest = learning.baseline
-        scored = units if rest is None else baselines.subtract(units, rest)
-        above = None if rest is None else pspi(scored)
-        alike, certain = look_alike(scored, settings.pain), is_certain(scored, settings.pain)
-    score = raw if above is None else above
-
+def _seen(state: State, reading: Reading, moment: Moment, settings: Policy) -> tuple[State, Decisions]:
+    now, patient = moment.time, state.patient
     failed = Reason.MODEL_FAILED in reading.reasons
-    findings = (
-        Finding(
-            "pain", _pain(score, settings.pain, smile=None if alike is None else certain), _pain_cause(score, above)
-        ),
-        Finding("no-face", _unseen(reading), _unseen_cause(reading)),
-        Finding("model", True, "The model failed on the picture.") if failed else _fault(state, "model"),
+    model = Finding("model", True, "The model failed on the picture.") if failed else _of_fault(state, "model")
+    if patient is None:
+        levels, transitions = alarms.judge(state.alarms, (model,), now, settings)
+        made = _unassigned(reading, settings)
+        return replace(state, alarms=levels, assessment=made, last_reading=now), Decisions(made, transitions)
+
+    in_pain = any(alarm.presence is not Presence.LATCHED for alarm in _pains(state))
+    scored = scoring.score(patient, reading, moment, settings, in_pain=in_pain)
+    findings = (*scored.findings, *view.findings(reading, state.alarms.alarms), model)
+    levels, transitions = alarms.judge(state.alarms, findings, now, settings)
+    made = scored.assessment
+    if made.pain is not ("pain" in levels.alarms):
+        made = replace(made, pain="pain" in levels.alarms)
+    signs = patient.signs
+    sample = ring.sample(
+        reading, made, heart_rate=signs.heart_rate, respiratory_rate=signs.respiratory_rate, spo2=signs.spo2
     )
-    state, transitions = _judge_all(state, findings, now, settings)
-    assessment = Assessment(
-        time=now,
-        pspi=raw,
-        pspi_above_baseline=above,
-        baseline=BaselineOrigin.NONE if learning.baseline is None else learning.baseline.origin,
-        look_alike=alike,
-        pain="pain" in state.alarms,
+    watched, episodes = _happen(levels, patient, sample, moment, settings)
+    hours, hour = summary.step(patient.summary, made, moment)
+    outcomes: tuple[Outcome, ...] = ()
+    waiting = patient.capture
+    if scored.capture is not None and waiting is not None:
+        outcomes, waiting = (_captured(waiting, scored.capture),), None
+    after = replace(
+        patient,
+        profile=scored.profile,
+        face=scored.face,
+        capture=waiting,
+        happenings=watched,
+        summary=_note_alarms(hours, transitions, moment),
+        attended=now if reading.people > 1 else patient.attended,
     )
-    return state, assessment, Decisions(transitions, capture)
+    state = replace(state, alarms=levels, patient=after, assessment=made, last_reading=now)
+    keep = scored.profile is not patient.profile
+    decisions = Decisions(made, transitions, outcomes, episodes, () if hour is None else (hour,), keep=keep)
+    return _fuse(state, decisions, moment) if transitions else (state, decisions)
 
 
-def on_fault(state: State, condition: str, cause: str | None, now: float, settings: Policy) -> tuple[State, Decisions]:
-    """Take what another stage says of its own part: a cause, or None when it works (again)."""
-    faults = {name: text for name, text in state.faults.items() if name != condition}
-    if cause is not None:
-        faults[condition] = cause
+def _measured(state: State, event: Measured, moment: Moment, settings: Policy) -> tuple[State, Decisions]:
+    patient = state.patient
+    if patient is None:
+        return state, Decisions(refused=life_cycle.no_patient())
+    taken = vital_signs.take(patient.vitals, event.vitals, moment, settings.vitals)
+    if isinstance(taken, Refusal):
+        return state, Decisions(refused=taken)
+    patient = look_at_vitals(replace(patient, vitals=taken), moment, settings)
+    seen = state.assessment
+    fresh = seen is not None and moment.time - seen.time <= fusion.FRESH_S
+    level = seen.level if seen is not None and fresh else None
+    learnt = autonomic.learn(patient.autonomic, patient.signs, moment, level)
+    total = None if patient.news2 is None else patient.news2.total
+    noted = patient.summary if total is None else summary.note(patient.summary, moment, news2=total)
+    levels, transitions = alarms.judge(state.alarms, _of_vitals(patient, settings), moment.time, settings)
+    state = replace(state, alarms=levels, patient=replace(patient, autonomic=learnt, summary=noted))
+    return _fuse(state, Decisions(transitions=transitions), moment)
+
+
+def _asked(state: State, event: Asked, moment: Moment, settings: Policy) -> tuple[State, Decisions]:
+    done = asked.carry_out(state, event.request, moment, settings)
+    if isinstance(done, Refusal):
+        return state, Decisions(outcomes=(Outcome(event.name, event.request, "refused", done),))
+    outcome = Outcome(event.name, event.request, done.outcome, None, done.detail)
+    decisions = Decisions(
+        transitions=done.transitions,
+        outcomes=(*done.outcomes, outcome),
+        episodes=done.episodes,
+        hours=done.hours,
+        keep=done.keep,
+        ended=done.ended,
+    )
+    return _fuse(done.state, decisions, moment) if done.state.patient else (done.state, decisions)
+
+
+def _fault(state: State, event: Fault, moment: Moment, settings: Policy) -> tuple[State, Decisions]:
+    faults = {name: text for name, text in state.faults.items() if name != event.condition}
+    if event.cause is not None:
+        faults[event.condition] = event.cause
+    elif event.condition == "camera":
+        state = replace(state, last_reading=moment.time)
     state = replace(state, faults=MappingProxyType(faults))
-    if condition == "camera" and cause is None:
-        state = replace(state, last_reading=now)
-    state, transitions = _judge(state, _fault(state, condition), now, settings)
-    return state, Decisions(transitions)
+    levels, transitions = alarms.judge(state.alarms, (_of_fault(state, event.condition),), moment.time, settings)
+    return replace(state, alarms=levels), Decisions(transitions=transitions)
 
 
-def on_tick(state: State, now: float, settings: Policy) -> tuple[State, Decisions]:
-    """Let time pass where no event comes: faults that persist or are gone, readings that stopped."""
-    learning, capture = baselines.on_units(state.baseline, None, now, settings.baseline)
-    state = replace(state, baseline=learning)
-    findings = [
-        _fault(state, name) for name in state.sustained if name in state.faults or name not in JUDGED_BY_READING
-    ]
+def _tick(state: State, moment: Moment, settings: Policy) -> tuple[State, Decisions]:
+    """Faults that persist or are gone, readings that stopped, ends of what was timed."""
+    now = moment.time
+    if state.patient is not None and now >= state.slow_due:
+        return _look_slowly(replace(state, slow_due=now + SLOW_S), state.patient, moment, settings)
+    levels, transitions = alarms.judge(state.alarms, _of_device(state, now, settings), now, settings)
+    return (state if levels is state.alarms else replace(state, alarms=levels)), Decisions(transitions=transitions)
+
+
+def _look_slowly(state: State, patient: Patient, moment: Moment, settings: Policy) -> tuple[State, Decisions]:
+    """What a patient needs about once a second, whether or not the face is seen."""
+    face, profile, hours, waiting = patient.face, patient.profile, patient.summary, patient.capture
+    outcomes: list[Outcome] = []
+    learning, _, capture = baseline.on_units(
+        face.baseline, profile.baseline, None, moment, settings.baseline, quiet=False, asymmetry=None
+    )
+    if capture is not None and waiting is not None:
+        outcomes.append(_captured(waiting, capture))
+        waiting = None
+    window, paired = ratings.due(face.ratings, moment, settings.sensitivity)
+    for one in paired:
+        if isinstance(one.result, Refusal):
+            outcomes.append(Outcome("rate", one.request, "refused", one.result))
+            continue
+        profile = sensitivity.remember(profile, one.result)
+        hours = summary.note(hours, moment, rating=one.result)
+        outcomes.append(Outcome("rate", one.request, "done", None, f"PSPI {one.result.pspi:.1f} goes with it."))
+    patient = look_at_vitals(patient, moment, settings)
+    levels, transitions = alarms.judge(
+        state.alarms,
+        (*_of_device(state, moment.time, settings), *_of_vitals(patient, settings)),
+        moment.time,
+        settings,
+    )
+    state = replace(state, alarms=levels)
+    watched, episodes = _happen(levels, patient, None, moment, settings)
+    clock, counted, bolus, vetoes = interlock.consider(
+        patient.interlock, profile, _situation(state, patient, moment), moment, settings.interlock
+    )
+    for dose in counted.ledger if counted.ledger is not profile.ledger else ():
+        if dose.state == "unanswered" and dose not in profile.ledger:
+            hours = summary.note(hours, moment, dose=dose)
+    hours, hour = summary.step(_note_alarms(hours, transitions, moment), None, moment)
+    kept = patient.kept
+    if hour is None and moment.time - kept >= KEPT_S:
+        hour, kept = summary.snapshot(hours), moment.time
+    due = state.fusion is None or moment.time - state.fusion.time >= settings.vitals.fusion_s
+    vas = _estimated(window, patient, moment, settings) if due else patient.vas
+    after = replace(
+        with_profile(patient, counted, moment, settings),
+        face=Face(learning, face.look_alike, face.pain, window),
+        capture=waiting,
+        happenings=watched,
+        summary=hours,
+        interlock=clock,
+        vas=vas,
+        vetoes=vetoes,
+        kept=kept,
+    )
+    decisions = Decisions(
+        transitions=transitions,
+        outcomes=tuple(outcomes),
+        episodes=episodes,
+        hours=() if hour is None else (hour,),
+        bolus=bolus,
+        keep=counted is not patient.profile,
+    )
+    state = replace(state, patient=after)
+    return _fuse(state, decisions, moment) if due or transitions or bolus else (state, decisions)
+
+
+def _estimated(window: ratings.Ratings, patient: Patient, moment: Moment, settings: Policy) -> Estimate | None:
+    """The rating that the face of the last minute stands for."""
+    shown = ratings.shown(window, moment.time, settings.sensitivity) if patient.estimate.pairs else None
+    return None if shown is None else sensitivity.vas(shown, patient.estimate)
+
+
+def _of_device(state: State, now: float, settings: Policy) -> Iterable[Finding]:
+    """What the device's own stages say, for the conditions that are or were present."""
+    for name in FAULTS:
+        if name in state.faults or name in state.alarms.sustained:
+            yield _of_fault(state, name)
     stall = settings.technical.model_stall_s
-    stalled = state.last_reading is not None and now - state.last_reading > stall
-    if stalled and not {"camera", "model"} & state.faults.keys():
-        findings.append(Finding("model", True, f"Pictures arrive and no reading has been made for {stall:.0f} s."))
-    state, transitions = _judge_all(state, findings, now, settings)
-    return state, Decisions(transitions, capture)
+    if "model" in state.faults:
+        yield _of_fault(state, "model")
+    elif "camera" not in state.faults and state.last_reading is not None and now - state.last_reading > stall:
+        yield Finding("model", True, f"Pictures arrive and no reading has been made for {stall:.0f} s.")
 
 
-def begin_capture(state: State, now: float) -> State:
-    """Start a deliberate capture of the baseline; its result comes with a later reading."""
-    return replace(state, baseline=baselines.begin_capture(state.baseline, now))
-
-
-def forget_baseline(state: State) -> State:
-    """Forget the baseline: another patient, or a wrong capture."""
-    return replace(state, baseline=baselines.forget(state.baseline))
-
-
-def _judge_all(
-    state: State, findings: Iterable[Finding], now: float, settings: Policy
-) -> tuple[State, tuple[Transition, ...]]:
-    transitions: list[Transition] = []
-    for finding in findings:
-        state, made = _judge(state, finding, now, settings)
-        transitions += made
-    return state, tuple(transitions)
-
-
-def _judge(state: State, finding: Finding, now: float, settings: Policy) -> tuple[State, tuple[Transition, ...]]:
-    """Step one condition and make the transition that follows, if any."""
-    name, evidence, cause = finding
-    on_delay, off_delay = _delays(name, settings)
-    before = state.sustained.get(name, Sustained())
-    after = step(before, now, evidence=evidence, on_delay=on_delay, off_delay=off_delay)
-    state = replace(state, sustained=MappingProxyType({**state.sustained, name: after}))
-    alarm = state.alarms.get(name)
-    if after.on and alarm is None:
-        row = CONDITIONS[name]
-        since = now if after.onset is None else after.onset
-        alarm = Alarm(state.number + 1, name, row.kind, row.priority, Presence.ON, since, cause)
-        state = replace(state, alarms=MappingProxyType({**state.alarms, name: alarm}), number=alarm.number)
-        return state, (Transition(Phase.START, alarm, now),)
-    if alarm is not None and not after.on:
-        rest = {key: value for key, value in state.alarms.items() if key != name}
-        state = replace(state, alarms=MappingProxyType(rest))
-        return state, (Transition(Phase.END, replace(alarm, presence=Presence.OFF), now),)
-    if alarm is not None and name in state.faults and cause != alarm.cause:
-        alarm = replace(alarm, cause=cause)
-        state = replace(state, alarms=MappingProxyType({**state.alarms, name: alarm}))
-        return state, (Transition(Phase.UPDATE, alarm, now),)
-    return state, ()
-
-
-def _fault(state: State, condition: str) -> Finding:
+def _of_fault(state: State, condition: str) -> Finding:
     cause = state.faults.get(condition)
     return Finding(condition, cause is not None, cause or "")
 
 
-def _delays(name: str, settings: Policy) -> tuple[float, float]:
-    if name == "pain":
-        return settings.pain.on_delay_s, settings.pain.off_delay_s
-    return (settings.technical.no_face_s if name == "no-face" else 0.0), settings.technical.clear_s
+def _unassigned(reading: Reading, settings: Policy) -> Assessment:
+    return Assessment(
+        time=reading.time,
+        pspi=None,
+        pspi_above_baseline=None,
+        reasons=(Reason.NO_PATIENT,),
+        baseline=BaselineOrigin.NONE,
+        look_alike=None,
+        pain=False,
+        threshold=threshold.configured(settings),
+        level=None,
+        trend=None,
+        confidence=None,
+        since=None,
+        minutes_above=0.0,
+        vas=None,
+        asymmetry=None,
+    )
 
 
-def _pain(score: float | None, settings: Pain, *, smile: bool | None) -> bool | None:
-    """Evidence for `pain` from the raw score: None when unknown, between the two thresholds, or maybe a smile.
-
-    Args:
-        score: PSPI, above baseline where there is one.
-        settings: Thresholds.
-        smile: None when the face is no look-alike; else whether it surely is one.
-    """
-    if score is None:
-        return None
-    if score < settings.threshold - settings.hysteresis or smile:
-        return False
-    return True if score >= settings.threshold and smile is None else None
+def _captured(request: Request, result: baseline.CaptureResult) -> Outcome:
+    return Outcome("baseline", request, "refused" if result.refusal else "done", result.refusal)
 
 
-def _pain_cause(score: float | None, above: float | None) -> str:
-    if score is None:
-        return ""
-    return f"PSPI {score:.1f} {'above baseline' if above is not None else '(no baseline yet)'}."
+def _happen(
+    levels: AlarmState, patient: Patient, sample: Sample | None, moment: Moment, settings: Policy
+) -> tuple[happenings.HappeningState, tuple[Episode, ...]]:
+    alarm = levels.alarms.get("pain")
+    since = None if alarm is None else alarm.since
+    return happenings.step(patient.happenings, sample, moment, settings.episodes, pain_since=since)
 
 
-def _unseen(reading: Reading) -> bool | None:
-    if Reason.MODEL_FAILED in reading.reasons:
-        return None
-    return reading.action_units is None
+def _note_alarms(hours: summary.HourState, transitions: Iterable[Transition], moment: Moment) -> summary.HourState:
+    for made in transitions:
+        if made.change is Change.RAISED:
+            hours = summary.note(hours, moment, alarm=made.alarm.condition)
+    return hours
 
 
-def _unseen_cause(reading: Reading) -> str:
-    if reading.face is None:
-        return "No face is found."
-    return f"The face cannot be read: {', '.join(reason.value for reason in reading.reasons)}."
+def _pains(state: State) -> list[Alarm]:
+    return [state.alarms.alarms[name] for name in PAINS if name in state.alarms.alarms]
+
+
+def _of_vitals(patient: Patient, settings: Policy) -> Iterable[Finding]:
+    """What the vital signs say."""
+    stale, why = vital_signs.stale_evidence(patient.signs, settings.vitals)
+    yield Finding("vitals-stale", stale, why)
+    if patient.news2 is not None:
+        evidence, priority, cause = news2.evidence(patient.news2, settings.vitals)
+        yield Finding("vitals", evidence, cause, priority)
+
+
+def _situation(state: State, patient: Patient, moment: Moment) -> Situation:
+    alarms_of_pain = _pains(state)
+    # A latched one only waits to be seen: the pain is over.
+    present = [alarm for alarm in alarms_of_pain if alarm.presence is not Presence.LATCHED]
+    here = patient.attended is not None and moment.time - patient.attended < ATTENDED_S
+    seen = state.assessment
+    return Situation(
+        pain_since=min((alarm.since for alarm in present), default=None),
+        attended=here
+        or any(
+            alarm.presence is Presence.ACKNOWLEDGED or alarm.activation is Activation.PAUSED for alarm in alarms_of_pain
+        ),
+        signs=patient.signs,
+        news2=news2.score(patient.signs, patient.profile.spo2_scale) if patient.news2 is None else patient.news2,
+        view_good=seen is not None and seen.pspi is not None and moment.time - seen.time < fusion.FRESH_S,
+        storage_healthy="storage" not in state.faults,
+    )
+
+
+def _fuse(state: State, decisions: Decisions, moment: Moment) -> tuple[State, Decisions]:
+    patient = state.patient
+    if patient is None:
+        return state, decisions
+    made = fusion.fuse(
+        state.assessment,
+        autonomic.support(patient.autonomic, patient.signs, moment),
+        patient.news2,
+        alarms=[alarm.priority for alarm in state.alarms.alarms.values()],
+        unattended_s=state.alarms.waiting_s(moment.time),
+        moment=moment,
+    )
+    return replace(state, fusion=made), replace(decisions, fusion=made)

@@ -184,7 +184,7 @@ def _seconds(axis: Axis, low: float, height: float) -> list[str]:
     steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200)
     step = next((size for size in steps if span / size <= axis.width / 70), steps[-1])
     parts = [f'<path class="axis" d="M{LEFT:.0f} {low:.1f}H{axis.width - RIGHT:.0f}"/>']
-    moment = -(-axis.start // step) * step
+    moment = -(-axis.start // step) * step + 0.0  # never -0
     while moment <= axis.end + 1e-9:
         at = axis.x(moment)
         parts.append(f'<path class="axis" d="M{at:.1f} {low:.1f}v4"/>')

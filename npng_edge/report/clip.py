@@ -8,6 +8,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from npng_edge.policy.rating.threshold import configured
 from npng_edge.report import page
 from npng_edge.report.charts import LEFT, MAX_POINTS, RIGHT, Axis, Band, Curve, Mark, chart, clock, strip
 from npng_edge.report.keyframes import Picture, Role
@@ -89,13 +90,15 @@ def _verdict(clip: Clip) -> str:
         return '<p class="verdict">Nothing could be scored: this says nothing about pain.</p>'
     if not pains:
         return '<p class="verdict calm">No pain alarm.</p>'
-    spans = "; ".join(
-        f"{clock(pain.since)} to {'the end' if pain.end is None else clock(pain.end)}"
-        + ("" if pain.peak is None else f", PSPI up to {pain.peak:.1f}")
-        for pain in pains
-    )
+    spans = "; ".join(_span(pain) + ("" if pain.peak is None else f", PSPI up to {pain.peak:.1f}") for pain in pains)
     noun = "pain alarm" if len(pains) == 1 else "pain alarms"
-    return f'<p class="verdict pain"><strong>{len(pains)} {noun}</strong>: {spans}.</p>'
+    severe = "; ".join(_span(finding) for finding in clip.findings if finding.condition == "pain-severe")
+    more = f" Severe: {severe}." if severe else ""
+    return f'<p class="verdict pain"><strong>{len(pains)} {noun}</strong>: {spans}.{more}</p>'
+
+
+def _span(finding: Finding) -> str:
+    return f"{clock(finding.since)} to {'the end' if finding.end is None else clock(finding.end)}"
 
 
 def _clip_tiles(clip: Clip, scored: int) -> str:
@@ -105,9 +108,9 @@ def _clip_tiles(clip: Clip, scored: int) -> str:
     missing = [page.state_of(line) for line in clip.lines if line["pspi"] is None]
     commonest = Counter(missing).most_common(3)
     tiles += [(f"not scored: {page.words(reason)[0]}", f"{count / len(clip.lines):.0%}") for reason, count in commonest]
-    if clip.look_alikes:
-        total = sum(end - start for start, end, _ in clip.look_alikes)
-        tiles.append(("put down to a smile", f"{total:.1f} s"))
+    for alike, name in page.LOOK_ALIKES.items():
+        spans = [end - start for start, end, found in clip.look_alikes if found == alike]
+        tiles += [(f"put down to {name}", f"{sum(spans):.1f} s")] if spans else []
     return page.tiles(tiles)
 
 
@@ -129,7 +132,7 @@ def _pspi_section(
         top=top,
         title="PSPI over time, alarms shaded",
         bands=bands,
-        threshold=policy.pain.threshold,
+        threshold=configured(policy).pain,
         marks=[Mark(shown.time, shown.score, str(number)) for number, shown in pictures if shown.score is not None],
         ticks=[2.0 * step for step in range(int(top // 2) + 1)],
         seconds=True,
@@ -137,9 +140,11 @@ def _pspi_section(
     keys = [("pspi", "PSPI of the face as seen")]
     if relative:
         keys.append(("above", "above this person's own baseline"))
-    keys += [("threshold", f"alarm threshold {policy.pain.threshold:g}"), ("alarm", "pain alarm, from its onset")]
+    keys += [("threshold", f"alarm threshold {configured(policy).pain:g}"), ("alarm", "pain alarm, from its onset")]
     if clip.look_alikes:
-        keys.append(("smile", "score put down to a smile"))
+        found = {alike for _, _, alike in clip.look_alikes}
+        words = ", ".join(name for alike, name in page.LOOK_ALIKES.items() if alike in found)
+        keys.append(("smile", f"score put down to {words}"))
     states = [page.state_of(line) for line in clip.lines]
     seen = [("scored", "scored")] + [page.words(state)[::-1] for state in page.REASONS if state in states]
     unseen = [Mark(shown.time, 0.0, str(number)) for number, shown in pictures if shown.score is None]
@@ -218,7 +223,7 @@ def _picture_section(pictures: Sequence[tuple[int, Picture]]) -> str:
 def _role(picture: Picture) -> str:
     if picture.role is Role.UNSEEN:
         return f"not scored: {page.words(picture.note)[0]}"
-    return f"put down to a {escape(picture.note)}" if picture.role is Role.LOOK_ALIKE else picture.role.value
+    return f"put down to {page.LOOK_ALIKES[picture.note]}" if picture.role is Role.LOOK_ALIKE else picture.role.value
 
 
 def _alarm_section(findings: Sequence[Finding]) -> str:
@@ -249,7 +254,7 @@ def _peak(finding: Finding) -> str:
 
 
 def _how_section(lines: Sequence[ClipLine], policy: Policy) -> str:
-    pain, rest = policy.pain, policy.baseline
+    pain, rest, limits = policy.pain, policy.baseline, configured(policy)
     learnt = next((line["time"] for line in lines if line["pspi_above_baseline"] is not None), None)
     if learnt is not None:
         baseline = f"This person's own neutral face was learnt by {clock(learnt)} and taken away from then on."
@@ -262,10 +267,12 @@ def _how_section(lines: Sequence[ClipLine], policy: Policy) -> str:
         baseline = "No baseline: learning is switched off in the configuration."
     return (
         "<section><h2>How the alarm decides</h2>"
-        f"<p>The alarm is raised when PSPI is {pain.threshold:g} or more for {pain.on_delay_s:g} s, and ends when it "
-        f"is below {pain.threshold - pain.hysteresis:g} for {pain.off_delay_s:g} s. Time in which the face could not "
-        f"be read counts neither way. AU12 of {pain.smile_au12:g} or more with AU4 below {pain.smile_au4:g} is a "
-        f"smile and raises no alarm. {baseline}</p></section>" + page.caveat()
+        f"<p>The alarm is raised when PSPI is {limits.pain:g} or more for {pain.on_delay_s:g} s, and ends when it "
+        f"is below {limits.pain - pain.hysteresis:g} for {pain.off_delay_s:g} s; from {limits.severe:g} on the pain is "
+        "severe, which is an alarm of its own. Time in which the face could not be read counts neither way. "
+        f"A smile (AU12 of {pain.smile_au12:g} or more with AU4 "
+        f"below {pain.smile_au4:g}), talk, a yawn or sleep explains the action units that it moves; what it leaves "
+        f"unexplained, the brow (AU4) above all, still counts. {baseline}</p></section>" + page.caveat()
     )
 
 

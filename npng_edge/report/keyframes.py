@@ -137,7 +137,7 @@ class Album:
         if score is None:
             return
         if assessment.look_alike is not None:
-            role, note, sign = Role.LOOK_ALIKE, assessment.look_alike, 1.0
+            role, note, sign = Role.LOOK_ALIKE, assessment.look_alike.value, 1.0
         elif raised:
             role, note, sign = Role.PEAK, "", 1.0
         else:

@@ -37,8 +37,13 @@ REASONS = {
     "dark": ("too dark", "picture"),
     "overexposed": ("too bright", "picture"),
     "model-failed": ("model failed", "failed"),
+    "no-patient": ("no patient assigned", "noface"),
+    "warming-up": ("warming up", "picture"),
 }
 """In words and as a colour: nobody there, something before it, head, picture, machine."""
+
+LOOK_ALIKES = {"smile": "a smile", "talk": "talk", "yawn": "a yawn", "sleep": "sleep"}
+"""What a score is put down to, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,14 @@ class About:
     """SHA-256 of each model used, by name."""
 
 
-def render(title: str, parts: Sequence[str], about: About, data: object) -> str:
-    """The whole page. `parts` are HTML; `data` is what the page's script reads."""
+def render(title: str, parts: Sequence[str], about: About, data: object, style: str = "") -> str:
+    """The whole page. `parts` are HTML; `data` is what the page's script reads; `style` joins the style sheet."""
     template = Template(resources.files("npng_edge.report").joinpath("page.html.template").read_text(encoding="utf-8"))
     models = ", ".join(f"{escape(name)} <code>{escape(digest[:12])}</code>" for name, digest in about.models.items())
     made = f"Made {about.made:%Y-%m-%d %H:%M} UTC by {escape(about.software)}, on this computer alone."
     return template.substitute(
         title=escape(title),
+        style=style,
         body="\n".join(part for part in parts if part),
         footer=f"{made} Models: {models}." if models else made,
         # A closing tag inside the data would end the script element.
@@ -123,3 +129,26 @@ def caveat() -> str:
         "does, not what a person feels: some people show little of their pain, and effort, disgust or crying look "
         "like it. This report supports an assessment and replaces none.</p></section>"
     )
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str | tuple[str, str]]]) -> str:
+    """A table of HTML cells; a pair is a cell and its style class. A head that ends with `>` is right-aligned."""
+    styles = ["figure" if head.endswith(">") else "" for head in heads]
+    names = "".join(f"<th{_style(style)}>{head.rstrip('>')}</th>" for head, style in zip(heads, styles, strict=True))
+    body = []
+    for row in rows:
+        cells = (
+            (cell, style) if isinstance(cell, str) else (cell[0], f"{style} {cell[1]}".strip())
+            for cell, style in zip(row, styles, strict=True)
+        )
+        body.append("<tr>" + "".join(f"<td{_style(style)}>{cell}</td>" for cell, style in cells) + "</tr>")
+    return f'<div class="scroll"><table><thead><tr>{names}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+
+
+def _style(style: str) -> str:
+    return f' class="{style}"' if style else ""
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A difference with its sign, in typographer's dashes."""
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")

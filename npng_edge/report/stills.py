@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from npng_edge.policy.rating.threshold import configured
 from npng_edge.report import page
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def stills_report(name: str, stills: Sequence[Still], problems: Sequence[str], p
     """The report of a folder of stills: a gallery, the highest PSPI first, those not scored last."""
     ranked = sorted(stills, key=lambda still: -1.0 if still.line["pspi"] is None else still.line["pspi"], reverse=True)
     scores = sorted(still.line["pspi"] for still in stills if still.line["pspi"] is not None)
+    limit = configured(policy).pain
     tiles = [("stills", str(len(stills)))]
     if stills:
         tiles.append(("scored", f"{len(scores)} <small>{len(scores) / len(stills):.0%}</small>"))
@@ -36,7 +38,7 @@ def stills_report(name: str, stills: Sequence[Still], problems: Sequence[str], p
         tiles += [
             ("median PSPI", f"{scores[len(scores) // 2]:.1f}"),
             ("highest PSPI", f"{scores[-1]:.1f}"),
-            (f"at {policy.pain.threshold:g} or more", str(sum(score >= policy.pain.threshold for score in scores))),
+            (f"at {limit:g} or more", str(sum(score >= limit for score in scores))),
         ]
     pictures = any(still.jpeg for still in stills)
     parts = [
