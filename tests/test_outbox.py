@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from npng_edge.record import outbox as outbox_module
-from npng_edge.record.outbox import FILE_NAME, RETRY_S, Outbox, Outgoing
+from npng_edge.record.outbox import Outbox, Outgoing
+from npng_edge.record.store import FILE_NAME, RETRY_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -304,8 +305,8 @@ def test_a_second_process_on_the_same_folder_is_told_so(tmp_path: Path) -> None:
 def test_the_file_is_written_ahead_and_synchronised(tmp_path: Path) -> None:
     outbox = open_outbox(tmp_path)
     outbox.commit([alarm(1)])
-    assert outbox._db.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert outbox._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert outbox._store._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert outbox._store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     outbox.close()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
         assert db.execute("SELECT id, kind, boot_id FROM outbox").fetchall() == [("alarm-1", "alarm", "boot")]
