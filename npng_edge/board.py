@@ -19,8 +19,10 @@ from rich.console import Console
 from rich.live import Live
 
 from npng_edge.board_model import LOST_S, Board, on_message, status
-from npng_edge.board_view import draw, event_words, printable, score_words
-from npng_edge.publish.client import read_password, tls_context
+from npng_edge.board_view import draw
+from npng_edge.board_words import event_words, printable, score_words
+from npng_edge.publish.client import read_password
+from npng_edge.publish.tls import tls_context
 from npng_edge.publish.topics import ROOT, Topics
 
 if TYPE_CHECKING:

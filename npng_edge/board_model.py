@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from npng_edge.publish.messages import Alarm, Alarms, Health, Pain, State
+from npng_edge.publish.messages import Alarm, Alarms, Episode, Fusion, Health, Pain, State
 from npng_edge.publish.topics import ROOT
 from npng_edge.units import Priority
 
@@ -24,11 +24,23 @@ STALE_S = 5.0
 """A score older than this is no longer shown as the present one; they come every second."""
 LOST_S = 15.0
 """A bed that says nothing for so long is lost, whatever it said last."""
+FUSED_S = 60.0
+"""A ward priority older than this is none; the broker forgets it after as long."""
 MAX_EVENTS = 200
 
 _URGENCY = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
+_ABOVE_ALL = 101
+"""The highest ward priority is 100."""
 _KINDS: Mapping[str, type[Envelope]] = MappingProxyType(
-    {"state": State, "health": Health, "pain": Pain, "alarms": Alarms, "alarm": Alarm}
+    {
+        "state": State,
+        "health": Health,
+        "pain": Pain,
+        "fusion": Fusion,
+        "episode": Episode,
+        "alarms": Alarms,
+        "alarm": Alarm,
+    }
 )
 
 
@@ -56,8 +68,19 @@ class Bed:
     pain: Pain | None = None
     scored: float | None = None
     """When `pain` was heard."""
+    assigned: bool | None = None
+    """Whether a patient is assigned; None: not known yet."""
+    patient: str | None = None
+    """Pseudonym of the assigned one."""
     alarms: tuple[AlarmPart, ...] = ()
     """The present alarms, the most urgent first."""
+    paused: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    """Until when each paused condition is not signalled, present or not."""
+    fusion: Fusion | None = None
+    fused: float | None = None
+    """When `fusion` was heard."""
+    episode: Episode | None = None
+    """The last one; they are told once, so a board that has just begun knows of none."""
     curve: tuple[Point, ...] = ()
     """The last `CURVE_S` seconds."""
 
@@ -144,22 +167,68 @@ def raised(pain: Pain) -> bool:
     return judged is not None and judged >= pain.threshold
 
 
-def urgency(bed: Bed) -> int:
-    """For sorting: 0 with an alarm of high priority, 3 without any alarm."""
-    return min((_URGENCY[part.priority] for part in bed.alarms), default=len(_URGENCY))
+def fusion(bed: Bed, now: float) -> Fusion | None:
+    """Where the bed stands in the ward; None when it is old, of another patient, or the bed is not online."""
+    if bed.fused is None or now - bed.fused > FUSED_S or status(bed, now) not in ("online", "unknown"):
+        return None
+    return bed.fusion if bed.fusion is not None and bed.fusion.patient == bed.patient else None
+
+
+def episode(bed: Bed) -> Episode | None:
+    """The last episode of the assigned patient; None: none is known."""
+    return bed.episode if bed.episode is not None and bed.episode.patient == bed.patient else None
+
+
+def rank(bed: Bed, now: float) -> tuple[int, int, str]:
+    """For sorting, the bed that needs somebody soonest first.
+
+    First by alarms; a bed that is lost or offline counts as one with an alarm of medium priority, for nobody watches
+    there. Then by the ward priority; one that is not known stands before all that are, unless nobody is assigned.
+    """
+    urgency = min((_URGENCY[part.priority] for part in bed.alarms), default=len(_URGENCY))
+    if status(bed, now) in ("lost", "offline"):
+        urgency = min(urgency, _URGENCY[Priority.MEDIUM])
+    known = fusion(bed, now)
+    unknown = -1 if bed.assigned is False else _ABOVE_ALL
+    return urgency, -(unknown if known is None else known.priority), bed.name
 
 
 def _updated(bed: Bed, message: Envelope, now: float) -> Bed:
     if isinstance(message, State):
+        # The last will is as old as the connection: it does not know who came since.
+        if bed.assigned is None or message.value != "offline":
+            bed = _with_patient(bed, message.patient)
         return replace(bed, state=message)
-    if isinstance(message, Health):
-        return replace(bed, health=message)
-    if isinstance(message, Alarms):
-        return replace(bed, alarms=tuple(sorted(message.present, key=lambda part: _URGENCY[part.priority])))
-    if isinstance(message, Pain) and not _late(bed, message):
-        curve = tuple(point for point in bed.curve if now - point.heard <= CURVE_S)
-        return replace(bed, pain=message, scored=now, curve=(*curve, Point(now, message.pspi, raised(message))))
+    if isinstance(message, Pain):
+        return bed if _late(bed, message) else _scored(bed, message, now)
+    if isinstance(message, Episode):
+        known = bed.episode
+        return bed if known is not None and _age(message) < _age(known) else replace(bed, episode=message)
+    if isinstance(message, Fusion):
+        bed = replace(bed, fusion=message, fused=now)
+    elif isinstance(message, Health):
+        bed = replace(bed, health=message)
+    elif isinstance(message, Alarms):
+        present = tuple(sorted(message.present, key=lambda part: _URGENCY[part.priority]))
+        bed = replace(bed, alarms=present, paused=MappingProxyType(message.paused))
     return bed
+
+
+def _scored(bed: Bed, message: Pain, now: float) -> Bed:
+    bed = _with_patient(bed, message.patient)
+    curve = tuple(point for point in bed.curve if now - point.heard <= CURVE_S)
+    return replace(bed, pain=message, scored=now, curve=(*curve, Point(now, message.pspi, raised(message))))
+
+
+def _age(message: Episode) -> tuple[float, int]:
+    return message.episode.onset_utc, message.episode.revision
+
+
+def _with_patient(bed: Bed, patient: str | None) -> Bed:
+    """The bed with this patient in it; nothing that was scored of another one is shown."""
+    if bed.assigned is not None and patient != bed.patient:
+        bed = replace(bed, curve=(), scored=None)
+    return replace(bed, assigned=patient is not None, patient=patient)
 
 
 def _late(bed: Bed, message: Pain) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -10,8 +9,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from npng_edge.board_model import CURVE_S, raised, score, status, urgency
-from npng_edge.units import Phase
+from npng_edge import board_words as words
+from npng_edge.board_model import CURVE_S, fusion, raised, rank, score, status
+from npng_edge.board_words import LEVELS, MARKS, NO_PATIENT, lasting, local, printable
+from npng_edge.units import Activation, PainLevel, Phase, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,13 +25,22 @@ if TYPE_CHECKING:
 UNITS = ("AU4", "AU6", "AU7", "AU9", "AU10", "AU12")
 COLOURS = {"high": "red", "medium": "yellow", "low": "cyan"}
 """Of the alarm priorities, as on patient monitors."""
-MARKS = {"high": "!!!", "medium": "!!", "low": "!"}
-"""The same without colour."""
+LEVEL_STYLES = {
+    None: "magenta",
+    PainLevel.NONE: "green",
+    PainLevel.RAISED: "bold",
+    PainLevel.PAIN: "bold yellow",
+    PainLevel.SEVERE: "bold red",
+}
 STATES = {"online": "green", "stopped": "bright_black", "offline": "red", "lost": "red", "unknown": "yellow"}
 PSPI_TOP = 12.0
 """Scores above are drawn as high as this: almost all pain lies below."""
-CURVE_ROWS = 6
+CURVE_ROWS = 7
 PANEL_ROWS = CURVE_ROWS + 5
+"""Of a bed without its alarms: border, figures, priority, last episode, pauses."""
+ALARM_ROWS = 2
+MOST_ALARMS = 4
+"""Shown in a panel; the border says how many more there are."""
 LOG_ROWS = 8
 HOLD_S = 1.3
 """A score is drawn until the next one, expected a second later."""
@@ -46,50 +56,18 @@ def draw(board: Board, now: float, broker: str, height: int) -> RenderableType:
         broker: Its address, for the head line.
         height: Lines of the terminal.
     """
-    beds = sorted(board.beds.values(), key=lambda bed: bed.name)
-    room = height - LOG_ROWS - 3
+    beds = sorted(board.beds.values(), key=lambda bed: rank(bed, now))
+    room = height - LOG_ROWS - 2
     parts: list[RenderableType] = [_head(board, beds, broker)]
     if not beds:
         parts.append(Panel(Text("No bed has said anything yet.", style="bright_black"), border_style="bright_black"))
-    elif len(beds) * PANEL_ROWS <= room:
-        parts += [_panel(bed, now) for bed in beds]
+    elif room // len(beds) >= PANEL_ROWS + ALARM_ROWS:
+        alarms = min(MOST_ALARMS, (room // len(beds) - PANEL_ROWS) // ALARM_ROWS)
+        parts += [_panel(bed, now, alarms) for bed in beds]
     else:
-        fit = max(1, room - 4)
-        shown = (
-            beds
-            if len(beds) <= fit
-            else sorted(beds, key=lambda bed: (urgency(bed), score(bed, now) is not None))[:fit]
-        )
-        parts.append(_rows(shown, now, len(beds)))
+        parts.append(_rows(beds[: max(1, room - 5)], now, len(beds)))
     parts.append(_log(board))
     return Group(*parts)
-
-
-def event_words(event: Event) -> str:
-    """One line for one event: when, where, what."""
-    head = f"{_local(event.at)} {printable(event.bed)}"
-    if event.alarm is None:
-        return f"{head} is {event.state}"
-    part, phase = event.alarm.alarm, event.alarm.phase
-    verb = {Phase.START: "ALARM", Phase.UPDATE: "still", Phase.END: "ended"}[phase]
-    return f"{head} {verb} {MARKS[part.priority.value]} {printable(part.condition)}: {printable(part.cause)}"
-
-
-def score_words(bed: Bed, now: float) -> str:
-    """One line for the present score of a bed."""
-    pain, state = score(bed, now), status(bed, now)
-    alarms = ", ".join(printable(part.condition) for part in bed.alarms)
-    tail = f"; alarms: {alarms}" if alarms else ""
-    head = f"{_local(datetime.now(timezone.utc))} {printable(bed.name)}"
-    if pain is None or pain.pspi is None:
-        return f"{head} PSPI unknown ({_why(pain, state)}){tail}"
-    above = "" if pain.pspi_above_baseline is None else f", {pain.pspi_above_baseline:.1f} above baseline"
-    return f"{head} PSPI {pain.pspi:.1f}{above}{_alike(pain)}{tail}"
-
-
-def printable(text: str) -> str:
-    """The text without anything that could steer the terminal: it comes from the network."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 class Curve:
@@ -148,42 +126,74 @@ def _head(board: Board, beds: Sequence[Bed], broker: str) -> Text:
     return head
 
 
-def _panel(bed: Bed, now: float) -> Panel:
+def _panel(bed: Bed, now: float, most: int) -> Panel:
     state = status(bed, now)
     grid = Table.grid(padding=(0, 2), expand=True)
-    grid.add_column(width=28)
+    grid.add_column(width=40)
     grid.add_column(ratio=1)
-    grid.add_column(width=23)
+    grid.add_column(width=22)
     grid.add_row(_figures(bed, now, state), Curve(bed, now, CURVE_ROWS), _bars(score(bed, now)))
-    urgent = COLOURS[bed.alarms[0].priority.value] if bed.alarms else "bright_black"
-    title = Text.assemble((f" {printable(bed.name)} ", "bold"), (f"● {state} ", STATES[state]))
-    lines = [_alarm(part) for part in bed.alarms[:3]] or [Text("no alarm", style="bright_black")]
-    return Panel(Group(grid, *lines), title=title, title_align="left", border_style=urgent)
+    title = Text.assemble((f"{printable(bed.name)} ", "bold"), (f"● {state} ", STATES[state]), _patient(bed))
+    known, happened = fusion(bed, now), words.last_episode(bed)
+    lines = [_line("no ward priority" if known is None else words.priority(known), "" if known else "bright_black")]
+    if happened:
+        lines.append(_line(happened))
+    if bed.paused:
+        pauses = ", ".join(f"{printable(name)} until {local(until)}" for name, until in bed.paused.items())
+        lines.append(_line(f"paused: {pauses}", "bold cyan"))
+    for part in bed.alarms[:most]:
+        lines += [_alarm(part), _line(f"     {printable(part.action)}", "italic")]
+    if not bed.alarms:
+        lines.append(_line("no alarm", "bright_black"))
+    more = len(bed.alarms) - most
+    return Panel(
+        Group(grid, *lines),
+        title=title,
+        title_align="left",
+        subtitle=f" and {more} more alarm{'' if more == 1 else 's'} " if more > 0 else None,
+        subtitle_align="left",
+        border_style=COLOURS[bed.alarms[0].priority.value] if bed.alarms else "bright_black",
+        # The same whatever is in it: nothing on the screen jumps when an alarm comes.
+        height=PANEL_ROWS + ALARM_ROWS * most,
+    )
+
+
+def _patient(bed: Bed) -> Text:
+    if bed.assigned is None:
+        return Text("")
+    return Text(f" {NO_PATIENT} ", "bold magenta") if bed.patient is None else Text(f" {printable(bed.patient)} ")
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _figures(bed: Bed, now: float, state: str) -> Group:
+    """At the most `CURVE_ROWS` lines."""
     pain = score(bed, now)
     if pain is None or pain.pspi is None:
-        lines = [Text("PSPI unknown", style="bold"), Text(_why(pain, state), style="magenta")]
+        nobody = bed.assigned is False and state in ("online", "unknown")
+        lines = [_line("nothing is scored" if nobody else "PSPI unknown", "bold")]
+        lines.append(_line(NO_PATIENT if nobody else words.why(pain, state), "magenta"))
     else:
-        above = (
-            "no baseline yet" if pain.pspi_above_baseline is None else f"{pain.pspi_above_baseline:.1f} above baseline"
-        )
-        lines = [
-            Text(f"PSPI {pain.pspi:.1f}", style="bold yellow" if raised(pain) else "bold"),
-            Text(f"{above}{_alike(pain)}"),
-        ]
+        lines = _level(pain)
+        lines.append(_line(words.figures(pain), "bold yellow" if raised(pain) else "bold"))
+        lines += [_line(text) for text in (words.vas(pain), words.alike(pain)) if text]
     if pain is not None:
         quality = "-" if pain.quality is None else f"{pain.quality:.0%}"
-        lines.append(Text(f"alarm from {pain.threshold:g}", style="bright_black"))
-        lines.append(Text(f"view {quality}, {pain.people} in view", style="bright_black"))
-        lines.append(_probability(pain))
+        lines.append(_line(words.limits(pain), "bright_black"))
+        likely = "" if pain.pain_probability is None else f", learnt model {pain.pain_probability:.0%}"
+        lines.append(_line(f"view {quality}, {pain.people} in view{likely}", "bright_black"))
     return Group(*lines)
 
 
-def _probability(pain: Pain) -> Text:
-    known = pain.pain_probability
-    return Text("" if known is None else f"pain probability {known:.0%}", style="bright_black")
+def _level(pain: Pain) -> list[Text]:
+    if pain.level is None:
+        return [_line("level unknown", LEVEL_STYLES[None])]
+    since = "" if pain.level_since is None else f" for {lasting(pain.level_since)}"
+    how = [] if pain.trend is None else [pain.trend.value]
+    how += [] if pain.confidence is None else [f"confidence {pain.confidence:.0%}"]
+    return [_line(f"{LEVELS[pain.level]}{since}", LEVEL_STYLES[pain.level]), _line(", ".join(how))]
 
 
 def _bars(pain: Pain | None) -> Group:
@@ -204,62 +214,59 @@ def _rows(beds: Sequence[Bed], now: float, total: int) -> Table:
     table = Table(expand=True, border_style="bright_black", header_style="bright_black", pad_edge=False)
     wards = {bed.name.rpartition("/")[0] for bed in beds}
     ward = f"{wards.pop()}/" if len(wards) == 1 else ""
-    heads = (("bed", None), ("state", None), ("PSPI", None), ("last minute", 3), ("why unknown", 3), ("alarms", 3))
-    for name, ratio in heads:
+    heads = (("bed", None), ("patient", 2), ("ward", None), ("level", 3), ("PSPI/limit", None))
+    for name, ratio in (*heads, ("last minute", 2), ("alarms", 4)):
         table.add_column(name, ratio=ratio, no_wrap=True, overflow="ellipsis")
     for bed in beds:
-        pain, state = score(bed, now), status(bed, now)
-        known = pain is not None and pain.pspi is not None
-        alarms = Text(", ").join(_short(part) for part in bed.alarms)
+        pain, state, known = score(bed, now), status(bed, now), fusion(bed, now)
         table.add_row(
-            Text(printable(bed.name.removeprefix(ward))),
-            Text(state, style=STATES[state]),
-            f"{pain.pspi:.1f}" if pain is not None and pain.pspi is not None else "-",
+            Text(printable(bed.name.removeprefix(ward)), style=STATES[state]),
+            printable(bed.patient) if bed.patient else Text("none" if bed.assigned is False else "", style="magenta"),
+            "-" if known is None else f"{known.priority}",
+            _short_level(bed, pain, state),
+            _against(pain),
             Curve(bed, now, 1),
-            Text("" if known else _why(pain, state), style="magenta"),
-            alarms,
+            Text(" ").join(_short(part) for part in bed.alarms),
         )
     if len(beds) < total:
         table.caption = f"the most urgent; and {total - len(beds)} more: name a bed, or make the window higher"
     return table
 
 
-def _why(pain: Pain | None, state: str) -> str:
-    """Why there is no score, in words."""
-    if pain is None:
-        return {"online": "no score arrives", "unknown": "no score arrives", "lost": "nothing is heard"}.get(
-            state, state
-        )
-    reasons = ", ".join(reason.value for reason in pain.reasons)
-    return f"cannot see: {reasons}" if reasons else "not scored"
+def _short_level(bed: Bed, pain: Pain | None, state: str) -> Text:
+    if bed.assigned is False and state in ("online", "unknown"):
+        return Text(NO_PATIENT, style="magenta")
+    if pain is None or pain.pspi is None or pain.level is None:
+        return Text(words.why(pain, state), style="magenta")
+    trend = "" if pain.trend is None else f", {pain.trend.value}"
+    return Text(f"{LEVELS[pain.level]}{trend}", style=LEVEL_STYLES[pain.level])
 
 
-def _alike(pain: Pain) -> str:
-    return "" if pain.look_alike is None else f", {printable(pain.look_alike)}"
+def _against(pain: Pain | None) -> str:
+    """The score that is judged, and from which one on this patient's pain alarms."""
+    if pain is None or pain.pspi is None:
+        return "-"
+    judged = pain.pspi if pain.pspi_above_baseline is None else pain.pspi_above_baseline
+    return f"{judged:.1f}/{pain.threshold:.1f}"
 
 
 def _alarm(part: AlarmPart) -> Text:
-    lasts = max(0, int((datetime.now(timezone.utc) - part.since).total_seconds()))
-    return Text.assemble(
-        _short(part),
-        f"  since {_local(part.since)} ({lasts // 60}:{lasts % 60:02d})  {printable(part.cause)} ",
-        (printable(part.action), "italic"),
-        no_wrap=True,
-        overflow="ellipsis",
-    )
+    lasts = f"since {local(part.since)} ({lasting(part.since)})"
+    said = f" {words.presence(part)}, {lasts}  {printable(part.cause)}"
+    return Text.assemble(_short(part), said, no_wrap=True, overflow="ellipsis")
 
 
 def _short(part: AlarmPart) -> Text:
-    colour = COLOURS[part.priority.value]
-    presence = "" if part.presence.value == "on" else f" {part.presence.value}"
-    return Text(
-        f" {MARKS[part.priority.value]} {printable(part.condition)}{presence} ", style=f"bold black on {colour}"
-    )
+    """Filled while it calls for somebody; only coloured, and in brackets, while it is acknowledged or paused."""
+    colour, name = COLOURS[part.priority.value], f"{MARKS[part.priority.value]} {printable(part.condition)}"
+    if part.presence is Presence.ACKNOWLEDGED or part.activation is Activation.PAUSED:
+        return Text(f"({name})", style=f"bold {colour}")
+    return Text(f" {name} ", style=f"bold black on {colour}")
 
 
 def _log(board: Board) -> Panel:
     newest = board.events[-(LOG_ROWS - 2) :][::-1]
-    lines = [Text(event_words(event), no_wrap=True, overflow="ellipsis", style=_event_style(event)) for event in newest]
+    lines = [_line(words.event_words(event), _event_style(event)) for event in newest]
     lines += [Text("")] * (LOG_ROWS - 2 - len(lines))
     return Panel(Group(*lines), title="log, newest first", title_align="left", border_style="bright_black")
 
@@ -268,7 +275,3 @@ def _event_style(event: Event) -> str:
     if event.alarm is None:
         return STATES.get(event.state or "", "")
     return COLOURS[event.alarm.alarm.priority.value] if event.alarm.phase is Phase.START else ""
-
-
-def _local(moment: datetime) -> str:
-    return f"{moment.astimezone():%H:%M:%S}"

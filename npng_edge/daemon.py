@@ -1,6 +1,7 @@
 """The daemon: builds the stages from the configuration, runs them, stops them. The only place that knows them all.
 
     camera thread -> newest frame -> inference thread -> bedside thread (policy, outbox) <-> MQTT thread
+                                                              clips thread (only writes and deletes clips)
 
 A stage that dies ends the process with a non-zero status, and systemd starts it again. The systemd watchdog is fed
 only while every stage advances. A camera that is gone, a model that is altered, a broker or a disk that is away are
@@ -18,11 +19,14 @@ from typing import TYPE_CHECKING
 import cv2
 
 from npng_edge import config
-from npng_edge.bedside import Bedside, Fault, ModelsOpened, PolicyChanged, ReadingMade
+from npng_edge.bedside.events import ModelsOpened, PolicyChanged, ReadingMade
+from npng_edge.bedside.filming import Filming
+from npng_edge.bedside.stage import Bedside
 from npng_edge.capture.stage import CaptureStage
 from npng_edge.infer.pipeline import Pipeline
 from npng_edge.infer.stage import InferenceStage
 from npng_edge.latest import Latest
+from npng_edge.policy.events import Fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,12 +62,14 @@ class Daemon:
         self._wishes: queue.SimpleQueue[signal.Signals | str] = queue.SimpleQueue()
         self._frames: Latest[Frame] = Latest()
         self._delivered_before = 0
-        self._bedside = Bedside(settings, counts=self._counts, on_death=self._on_death)
+        self._filming = Filming(settings.storage, on_death=self._on_death)
+        self._bedside = Bedside(settings, counts=self._counts, filming=self._filming, on_death=self._on_death)
         self._inference = InferenceStage(
             self._frames,
             on_reading=lambda reading, timings: self._bedside.tell(ReadingMade(reading, timings)),
             on_fault=lambda cause: self._bedside.tell(Fault("model", cause)),
             on_death=self._on_death,
+            on_frame=self._filming.on_frame,
         )
         self._capture = self._new_capture(settings.camera)
 
@@ -77,6 +83,7 @@ class Daemon:
             signal.signal(number, lambda received, _frame: self._wishes.put(signal.Signals(received)))
         self._use(self._settings.seeing)
         self._bedside.start()
+        self._filming.start()
         self._inference.start()
         self._capture.start()
         place = self._settings.place
@@ -87,6 +94,7 @@ class Daemon:
         # The eyes first, so that nothing new is decided while the last words are said.
         self._capture.stop(0.5)
         self._inference.stop(0.5)
+        self._filming.stop(0.5)
         self._bedside.stop(0.5)
         logger.info("stopped")
         return status

@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from npng_edge import board, config
+from npng_edge.ask import AskError, ask, make_request
+from npng_edge.board_words import printable
+from npng_edge.requests import RefusalReason
 from npng_edge.settings import Broker, Settings
 
 if TYPE_CHECKING:
@@ -25,11 +28,14 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+DEMO_PATIENT = "demo-patient"
 DEFAULT_CONFIG = Path("npng-edge.yaml")
 _USUAL_PORT = 1883
 _LOOPBACK = "127.0.0.1"
 DAEMON = (sys.executable, "-m", "npng_edge", "run", "--config")
 _START_S = 10.0
+_ASSIGN_S = 60.0
+"""A small computer may take a while to start the daemon."""
 _STOP_DAEMON_S = 2.0
 _STOP_BROKER_S = 0.5
 _LAST_LINES = 12
@@ -77,6 +83,7 @@ def run(path: Path | None, seconds: float | None, console: Console, daemon: Sequ
         log = folder / "demo.log"
         running.enter_context(_process("daemon", [*daemon, str(file)], log, _STOP_DAEMON_S, stop))
         console.print(f"Daemon: {settings.place.bed}, log in {log}. Ctrl-C ends it.")
+        assigning = _assign(broker, settings)
         if seconds is not None:
             timer = threading.Timer(seconds, stop.set)
             running.callback(timer.cancel)
@@ -85,6 +92,29 @@ def run(path: Path | None, seconds: float | None, console: Console, daemon: Sequ
             board.watch(broker, settings.place, console=console, until=lambda _board: stop.is_set())
         except board.WatchError as error:
             raise DemoError(str(error)) from None
+        for line in assigning:
+            console.print(printable(line), markup=False)
+
+
+def _assign(broker: Broker, settings: Settings) -> list[str]:
+    """Assign a made-up patient, as a nurse station would; one who is there already stays.
+
+    Returns:
+        What went wrong, in words, added when it is known: the board has the screen meanwhile.
+    """
+    request = make_request("assign", [f"patient={DEMO_PATIENT}"], who="npng-edge demo", why=None, patience_s=_ASSIGN_S)
+    wrong: list[str] = []
+
+    def ask_bed() -> None:
+        try:
+            *_, answer = ask(broker, settings.place, "assign", request, _ASSIGN_S)
+            if answer.reason not in (None, RefusalReason.OCCUPIED):
+                wrong.append(f"No patient was assigned: {answer.detail}")
+        except AskError as error:
+            wrong.append(f"No patient was assigned: {error}")
+
+    threading.Thread(target=ask_bed, name="assign", daemon=True).start()
+    return wrong
 
 
 def find_mosquitto(console: Console, path: str | None = None) -> Path:

@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from broker import MosquittoBroker
+from broker import MosquittoBroker, Station
+from daemon_process import DaemonProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,3 +33,23 @@ def broker(make_broker: Callable[..., MosquittoBroker]) -> MosquittoBroker:
     running = make_broker()
     running.start()
     return running
+
+
+@pytest.fixture
+def make_daemon(tmp_path: Path, broker: MosquittoBroker) -> Iterator[Callable[..., DaemonProcess]]:
+    made: list[DaemonProcess] = []
+
+    def make(**settings: Any) -> DaemonProcess:
+        made.append(DaemonProcess(tmp_path, broker.port, settings))
+        return made[-1]
+
+    yield make
+    for daemon in made:
+        daemon.close()
+
+
+@pytest.fixture
+def station(broker: MosquittoBroker) -> Iterator[Station]:
+    listening = Station(broker, "npng/#")
+    yield listening
+    listening.close()

@@ -40,7 +40,7 @@ def score(number: int) -> Outgoing:
 
 def make_state(stamp: Stamp, value: str) -> State:
     return State.model_validate(
-        {**stamp.envelope("state"), "value": value, "since": START, "software": "0", "models": {}}
+        {**stamp.envelope("state"), "value": value, "since": START, "software": "0", "models": {}, "patient": None}
     )
 
 
@@ -69,7 +69,7 @@ class Device:
         self.client.start()
 
     def level(self, checks: int) -> bytes:
-        return self.stamp.alarms([], checks).payload()
+        return self.stamp.alarms([], {}, checks).payload()
 
     def pump(self, until: Callable[[], bool], timeout: float = 15.0) -> None:
         """Run the owner's loop until something is so."""

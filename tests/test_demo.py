@@ -93,7 +93,8 @@ def test_the_real_daemon_is_seen_on_the_board(tmp_path: Path) -> None:
     )
     try:
         assert process.stdout is not None
-        seen = next((line for line in process.stdout if re.search(r"bed-01 PSPI \d", line)), None)
+        scored = rf"bed-01 PSPI \d.*; patient {demo.DEMO_PATIENT};"
+        seen = next((line for line in process.stdout if re.search(scored, line)), None)
         assert seen is not None, (tmp_path / "state" / "demo.log").read_text()
         children = psutil.Process(process.pid).children(recursive=True)
         asked = time.monotonic()
@@ -153,6 +154,14 @@ def test_the_broker_takes_a_free_port_on_loopback_only(tmp_path: Path) -> None:
             assert [address.ip for address in listening] == ["127.0.0.1"]
             assert listening[0].port != 1883
             assert f"port: {listening[0].port}" in (tmp_path / "state" / "demo.yaml").read_text()
+
+
+def test_a_patient_who_cannot_be_assigned_is_told_when_the_board_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "npng-edge.yaml").write_text("broker:\n  host: 127.0.0.1\n  port: 1\n")
+    with demonstration(tmp_path, UNTIL_SIGTERM, seconds=2) as process:
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (0, "")
+        assert "No patient was assigned: the broker cannot be used" in out
 
 
 def test_a_configured_broker_is_used_until_the_time_is_over(tmp_path: Path) -> None:

@@ -7,25 +7,62 @@ import logging
 import time
 import uuid
 from collections import defaultdict
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pydantic import ValidationError
 
-from npng_edge.policy.conditions import CONDITIONS
-from npng_edge.publish.messages import Alarm, AlarmPart, Alarms, BoxPart, EyesPart, Pain, PosePart, SelfCheck
-from npng_edge.units import Phase, Presence
+from npng_edge.policy.alarm.conditions import CONDITIONS
+from npng_edge.publish.messages import (
+    Alarm,
+    AlarmPart,
+    Alarms,
+    BaselinePart,
+    Bolus,
+    BoxPart,
+    Episode,
+    EstimatePart,
+    EyesPart,
+    Fusion,
+    News2Part,
+    Pain,
+    PosePart,
+    SelfCheck,
+    SupportPart,
+    VetoPart,
+)
+from npng_edge.units import Activation, Change, Phase, Presence
+from npng_edge.units import Alarm as AlarmUnit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from npng_edge.units import Alarm as AlarmUnit
-    from npng_edge.units import Assessment, Reading, Transition
+    from npng_edge.policy.analgesia.interlock import BolusRequest
+    from npng_edge.policy.analgesia.vetoes import Veto
+    from npng_edge.policy.happening.episode import Episode as EpisodeUnit
+    from npng_edge.policy.rating.sensitivity import Caveat
+    from npng_edge.policy.stays.profile import Baseline
+    from npng_edge.policy.vital.fusion import Fusion as FusionUnit
+    from npng_edge.units import Assessment, Estimate, Reading, Transition
 
 CLOCK_STEP_S = 0.25
 """The wall clock may wander by so much against the monotonic one before times are derived from it anew."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """What a score says of the patient beside the score."""
+
+    pseudonym: str | None
+    baseline: Baseline | None
+    baseline_quality: float | None
+    """0..1; None without a baseline."""
+    sensitivity: Literal["sensitive", "medium", "insensitive"] | None
+    sensitivity_reason: Caveat | None
+    """Why the sensitivity is not known, or the face cannot be relied on."""
 
 
 class EnvelopeFields(TypedDict):
@@ -67,6 +104,10 @@ class Stamp:
         self._offset = wall() - monotonic()
         self._counters: defaultdict[str, itertools.count[int]] = defaultdict(lambda: itertools.count(1))
 
+    def wall(self) -> float:
+        """Now, seconds since 1970 UTC."""
+        return self._wall()
+
     def envelope(self, topic: str) -> EnvelopeFields:
         """A new id, the time and the next sequence number of a topic (its name under the bed, e.g. `pain`)."""
         return {
@@ -85,24 +126,44 @@ class Stamp:
             self._offset = offset
         return datetime.fromtimestamp(self._offset + moment, timezone.utc)
 
-    def pain(self, reading: Reading, assessment: Assessment, threshold: float) -> Pain:
+    def pain(self, reading: Reading, assessment: Assessment, patient: PatientFacts) -> Pain:
         """The score of one reading."""
-        face, units = reading.face, reading.action_units
+        face, units, made, now = reading.face, reading.action_units, assessment, self._wall()
+        baseline = patient.baseline
+        scored = None if made.reasons else units
         return Pain(
             **self.envelope("pain"),
-            pspi=_round(assessment.pspi),
-            pspi_above_baseline=_round(assessment.pspi_above_baseline),
-            baseline=assessment.baseline,
-            threshold=threshold,
-            pain=assessment.pain,
-            action_units=units and {name: round(value, 2) for name, value in units.intensity.items()},
-            eyes_closed=units
-            and EyesPart(left=round(units.eyes_closed.left, 2), right=round(units.eyes_closed.right, 2)),
-            pain_probability=_round(reading.pain_probability),
-            asymmetry=_round(reading.asymmetry),
-            look_alike=assessment.look_alike,
+            patient=patient.pseudonym,
+            pspi=_round(made.pspi),
+            pspi_above_baseline=_round(made.pspi_above_baseline),
+            baseline=BaselinePart(
+                origin=made.baseline,
+                at=None if baseline is None else datetime.fromtimestamp(baseline.utc, timezone.utc),
+                age_s=None if baseline is None else round(max(0.0, now - baseline.utc), 1),
+                quality=_round(patient.baseline_quality),
+            ),
+            threshold=round(made.threshold.pain, 2),
+            threshold_severe=round(made.threshold.severe, 2),
+            threshold_vas=round(made.threshold.vas, 2),
+            threshold_origin=made.threshold.origin,
+            pain=made.pain,
+            level=made.level,
+            trend=made.trend,
+            confidence=_round(made.confidence),
+            level_since=None if made.since is None else self.utc(made.since),
+            minutes_above=round(made.minutes_above, 2),
+            action_units=scored and {name: round(value, 2) for name, value in scored.intensity.items()},
+            eyes_closed=scored
+            and EyesPart(left=round(scored.eyes_closed.left, 2), right=round(scored.eyes_closed.right, 2)),
+            pain_probability=_round(reading.pain_probability if scored else None),
+            pain_temporal=_round(reading.pain_temporal if scored else None),
+            vas_estimate=made.vas and estimate_part(made.vas),
+            sensitivity=patient.sensitivity,
+            sensitivity_reason=patient.sensitivity_reason,
+            asymmetry=_round(made.asymmetry),
+            look_alike=made.look_alike,
             quality=face and round(face.quality, 2),
-            reasons=reading.reasons,
+            reasons=made.reasons,
             people=reading.people,
             pose=face
             and PosePart(yaw=round(face.pose.yaw, 1), pitch=round(face.pose.pitch, 1), roll=round(face.pose.roll, 1)),
@@ -116,16 +177,22 @@ class Stamp:
         )
 
     def alarm_part(self, alarm: AlarmUnit) -> AlarmPart:
-        """One alarm, its id made unique for ever by the run's identity."""
+        """One alarm as it is."""
+        row = CONDITIONS[alarm.condition]
         return AlarmPart(
-            alarm_id=f"{self.boot_id}-{alarm.number}",
+            alarm_id=alarm.id,
             condition=alarm.condition,
             kind=alarm.kind,
             priority=alarm.priority,
             presence=alarm.presence,
             since=self.utc(alarm.since),
+            activation=alarm.activation,
+            until=None if alarm.until is None else self.utc(alarm.until),
+            by=alarm.by,
+            reminders=alarm.reminders,
             cause=alarm.cause,
-            action=CONDITIONS[alarm.condition].action,
+            action=row.action,
+            action_ko=row.action_ko,
         )
 
     def alarm(self, transition: Transition) -> Alarm:
@@ -133,44 +200,127 @@ class Stamp:
         return Alarm(
             **self.envelope("alarm"),
             phase=transition.phase,
+            change=transition.change,
             at=self.utc(transition.time),
             alarm=self.alarm_part(transition.alarm),
         )
 
-    def alarms(self, present: Iterable[AlarmUnit], checks: int) -> Alarms:
-        """All alarms now present; `checks` counts the rounds of the alarm system since the start."""
+    def alarms(self, present: Iterable[AlarmUnit], paused: Mapping[str, float], checks: int) -> Alarms:
+        """The level.
+
+        Args:
+            present: All alarms now present, the most urgent first.
+            paused: Frame clock seconds until which conditions are paused.
+            checks: Rounds of the alarm system since the start.
+        """
         return Alarms(
             **self.envelope("alarms"),
             present=tuple(self.alarm_part(alarm) for alarm in present),
+            paused={condition: self.utc(until) for condition, until in paused.items()},
             self_check=self.self_check(checks),
+        )
+
+    def fusion(self, fusion: FusionUnit, patient: str, vetoes: Iterable[Veto]) -> Fusion:
+        """Everything known of the bed at one moment."""
+        found, vas = fusion.news2, fusion.vas
+        return Fusion(
+            **self.envelope("fusion"),
+            patient=patient,
+            level=fusion.level,
+            level_since=None if fusion.since is None else self.utc(fusion.since),
+            pspi_above_baseline=_round(fusion.pspi_above_baseline),
+            vas_estimate=vas and estimate_part(vas),
+            minutes_above=_round(fusion.minutes_above),
+            unseen=fusion.unseen,
+            support=SupportPart(
+                level=_round(fusion.support.level),
+                changes={sign: round(change, 2) for sign, change in fusion.support.changes.items()},
+                reason=fusion.support.reason,
+            ),
+            news2=found
+            and News2Part(
+                total=found.total,
+                at_least=found.partial,
+                red=found.red,
+                parameters=dict(found.parameters),
+                missing=found.missing,
+            ),
+            unattended_s=round(fusion.unattended_s, 1),
+            priority=fusion.priority,
+            points=dict(fusion.points),
+            bolus_vetoes=tuple(VetoPart(reason=veto.reason.value, detail=veto.detail) for veto in vetoes),
+        )
+
+    def episode(self, episode: EpisodeUnit, patient: str, stay: str) -> Episode:
+        """One revision of an episode's record."""
+        if episode.peak_units is not None:
+            # A read-only mapping is unknown to pydantic.
+            episode = replace(episode, peak_units=dict(episode.peak_units))
+        return Episode(**self.envelope("episode"), patient=patient, stay=stay, episode=episode)
+
+    def bolus(self, request: BolusRequest, patient: str) -> Bolus:
+        """A request to the pump's gateway."""
+        return Bolus(
+            **self.envelope("bolus"),
+            patient=patient,
+            bolus_id=request.id,
+            drug=request.drug,
+            dose_mg=request.mg,
+            expires=datetime.fromtimestamp(request.expires_utc, timezone.utc),
+            reason=request.reason,
         )
 
     def self_check(self, count: int) -> SelfCheck:
         """Proof of life of the alarm system, now."""
         return SelfCheck(count=count, time=datetime.fromtimestamp(self._wall(), timezone.utc))
 
-    def ended_by_restart(self, stored: Mapping[str, bytes]) -> list[Alarm]:
-        """The ends of the alarms that were present when an earlier run ended (`Outbox.present()` at the start).
+    def left_by(self, stored: Mapping[str, bytes], *, same_patient: bool) -> tuple[list[Alarm], tuple[AlarmUnit, ...]]:
+        """What becomes of the alarms that were present when an earlier run ended (`Outbox.present()` at the start).
 
-        This run assesses every condition anew; one that persists starts as a new alarm.
+        This run assesses every condition anew; one that persists starts as a new alarm. A latching one that nobody had
+        acknowledged goes on, for it still waits to be seen.
+
+        Args:
+            stored: alarm_id -> body.
+            same_patient: Whether the patient of that run is still here.
+
+        Returns:
+            The ends, to be sent, and the alarms that go on.
         """
-        ends = []
+        ends, going_on = [], []
         for body in stored.values():
             try:
                 last = AlarmPart.model_validate_json(body)
             except ValidationError as error:
                 logger.error("An alarm of the earlier run cannot be read and gets no end: %s", error)  # noqa: TRY400 - the text says it all
                 continue
+            unseen = last.presence in (Presence.ON, Presence.LATCHED) and last.activation is Activation.ON
+            row = CONDITIONS.get(last.condition)
+            if same_patient and unseen and row is not None and row.latching:
+                since = last.since.timestamp() - self._offset
+                going_on.append(
+                    AlarmUnit(
+                        last.alarm_id, last.condition, last.kind, last.priority, Presence.LATCHED, since, last.cause
+                    )
+                )
+                continue
             envelope = self.envelope("alarm")
             cause = "The device was started again; the condition is assessed anew."
-            ended = last.model_copy(update={"presence": Presence.OFF, "cause": cause})
-            ends.append(Alarm(**envelope, phase=Phase.END, at=envelope["time"], alarm=ended))
-        return ends
+            ended = last.model_copy(
+                update={"presence": Presence.OFF, "activation": Activation.ON, "until": None, "cause": cause}
+            )
+            ends.append(Alarm(**envelope, phase=Phase.END, change=Change.ENDED, at=envelope["time"], alarm=ended))
+        return ends, tuple(going_on)
 
 
 def stored(parts: Iterable[AlarmPart]) -> dict[str, bytes]:
     """The alarms present, as `Outbox.commit` keeps them: alarm_id -> body."""
     return {part.alarm_id: part.model_dump_json().encode() for part in parts}
+
+
+def estimate_part(estimate: Estimate) -> EstimatePart:
+    """An estimate of a rating, to the digits that it can mean."""
+    return EstimatePart(value=round(estimate.value, 1), low=round(estimate.low, 1), high=round(estimate.high, 1))
 
 
 def _round(value: float | None) -> float | None:

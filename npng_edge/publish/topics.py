@@ -27,6 +27,10 @@ MANNERS: dict[str, Manner] = {
     "pain": Manner(qos=0, retain=True, expiry_s=10),
     "alarms": Manner(qos=1, retain=True, expiry_s=None),
     "alarm": Manner(qos=1, retain=False, expiry_s=None),
+    "fusion": Manner(qos=1, retain=True, expiry_s=60),
+    "episode": Manner(qos=1, retain=False, expiry_s=None),
+    # A request for a drug that comes late is worse than none.
+    "bolus": Manner(qos=1, retain=False, expiry_s=5),
     "response": Manner(qos=1, retain=False, expiry_s=60),
 }
 """By the first level under the bed."""
@@ -54,6 +58,13 @@ class Topics:
         """The full present alarm state; retained: the truth after any loss."""
         self.alarm = f"{self.bed}/alarm"
         """Each transition, from the outbox; not retained."""
+        self.fusion = f"{self.bed}/fusion"
+        self.episode = f"{self.bed}/episode"
+        """What happened before and during an episode, from the outbox; a later revision has the same episode id."""
+        self.bolus = f"{self.bed}/bolus"
+        """Requests to a pump's gateway."""
+        self.vitals = f"{self.bed}/vitals"
+        """Comes in, from the monitor or its gateway."""
         self.requests = f"{self.bed}/request/#"
         """Filter of everything that is asked of this bed."""
 

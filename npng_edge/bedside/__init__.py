@@ -1,0 +1,1 @@
+"""The thread that decides and tells, and what it needs for that."""

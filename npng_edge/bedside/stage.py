@@ -1,0 +1,367 @@
+"""The thread that decides and tells: it alone owns the policy state, what is kept and what is published.
+
+Everything reaches it as an event through one bounded inbox: readings, camera states, faults of other stages, what
+happens on the connection to the broker. So no lock is needed, and the order of events is the order of decisions.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+import uuid
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from npng_edge import __version__, host
+from npng_edge.bedside.commands import Answer, Commands, mistakes
+from npng_edge.bedside.events import Event, ModelsOpened, PolicyChanged, ReadingMade
+from npng_edge.bedside.health import HealthMeter
+from npng_edge.bedside.keeping import Keeper
+from npng_edge.bedside.sealing import export_stay, import_stay, kept_episode, past_stays, rows_of
+from npng_edge.bedside.telling import Teller
+from npng_edge.capture.sources import redact
+from npng_edge.policy import monitor
+from npng_edge.policy.decisions import Outcome
+from npng_edge.policy.events import Arrived, Asked, Fault, Left, Measured, Seen, Tick
+from npng_edge.policy.state import MOST_LEFT
+from npng_edge.publish.client import Client
+from npng_edge.publish.delivery import Delivery
+from npng_edge.publish.events import Received
+from npng_edge.publish.messages import State
+from npng_edge.publish.stamp import Stamp
+from npng_edge.publish.topics import Topics
+from npng_edge.record.event_log import EventWriter, forget_events
+from npng_edge.record.history import Changes
+from npng_edge.record.outbox import Outbox, Outgoing
+from npng_edge.requests import Export, FetchEpisode, Import, Refusal, RefusalReason
+from npng_edge.settings import Broker
+from npng_edge.stage import Stage
+from npng_edge.units import CameraStatus, Moment
+from npng_edge.vitals import Vitals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from npng_edge.bedside.filming import Filming
+    from npng_edge.policy.decisions import Decisions
+    from npng_edge.policy.events import Event as PolicyEvent
+    from npng_edge.policy.stays.profile import Profile
+    from npng_edge.settings import Settings
+    from npng_edge.units import Alarm
+
+logger = logging.getLogger(__name__)
+
+INBOX = 1000
+"""Events that may wait. Only a thread that hangs lets so many gather, and the watchdog ends that."""
+TICK_S = 0.25
+PAIN_S = 1.0
+DAY_S = 86_400.0
+HEALTH_S = 10.0
+RETENTION_S = 3600.0
+EVENT_LOG, EVENT_LOG_BYTES = "events.jsonl", 256 * 2**20
+"""Of one file, of which eight are kept: about two days at ten readings a second."""
+BROKER_LOST_S = 5.0
+"""Without a connection for so long, `broker` is an alarm: for the log and for the station's later knowledge."""
+FACTS_S = 1.0
+"""Facts of the host are asked so often."""
+
+
+class Bedside(Stage):
+    """From events to alarms, kept safe and published."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        counts: Callable[[], tuple[int, int]],
+        filming: Filming,
+        on_death: Callable[[str, BaseException], None],
+    ) -> None:
+        """Open the outbox and prepare the connection; nothing runs before `start`.
+
+        Args:
+            settings: Place, policy, broker and storage are used here.
+            counts: Gives the good frames delivered and the frames dropped unread, since the start.
+            filming: Keeps clips; stopped before this stage.
+            on_death: Called when the stage dies of an unexpected error.
+        """
+        super().__init__("bedside", on_death)
+        now = time.monotonic()
+        self._policy = settings.policy
+        self._storage = settings.storage
+        self._filming = filming
+        self._inbox: queue.Queue[Event] = queue.Queue(INBOX)
+        boot_id = uuid.uuid4().hex
+        self._state = monitor.begin(boot_id)
+        self._camera = CameraStatus(redact(settings.camera.source), None, "", 0)
+        self._models: dict[str, str] = {}
+        self._checks = 0
+        self._synchronised = host.clock_synchronised()
+        self._due = {"tick": now, "facts": now, "pain": now, "health": now + PAIN_S, "retention": now}
+
+        self._topics = Topics(settings.place)
+        self._stamp = Stamp(self._topics.place, boot_id, clock_synchronised=lambda: self._synchronised)
+        self._since = self._stamp.utc(now)
+        self._outbox = Outbox(
+            settings.storage.directory, boot_id=boot_id, max_bytes=settings.storage.max_mb * 1024 * 1024
+        )
+        self._keeper = Keeper(self._outbox, self._topics, self._stamp)
+        self._meter = HealthMeter(self._stamp, counts, settings.storage.directory, now, time.time())
+        self._client = Client(
+            settings.broker or Broker(),
+            client_id=f"npng-{self._topics.place.replace('/', '-')}",
+            will=lambda: (self._topics.state, self._message("offline").payload()),
+            subscriptions=(self._topics.requests, self._topics.vitals, self._topics.state),
+            emit=self.tell,
+        )
+        self._delivery = Delivery(
+            self._outbox, self._client, self._topics, online=lambda: self._message("online"), now=now
+        )
+        self._teller = Teller(self._stamp, self._topics, self._delivery, self._outbox)
+        self._commands = Commands(self._stamp)
+        self._log = None
+        if settings.storage.record_events:
+            file = settings.storage.directory / EVENT_LOG
+            self._log = EventWriter(file, run=boot_id, max_bytes=EVENT_LOG_BYTES)
+
+    def tell(self, event: Event) -> None:
+        """Hand over one event, from any thread, without waiting. One that finds the inbox full is counted and lost."""
+        try:
+            self._inbox.put_nowait(event)
+        except queue.Full:
+            self._meter.lost_events += 1
+
+    def start(self) -> None:
+        """Say what ended with the run before, take its patient over, then begin and connect."""
+        now, profile = time.monotonic(), self._keeper.restore()
+        past = tuple(profile for profile, _ in islice(past_stays(self._outbox.history), MOST_LEFT))
+        self._decide(Left(past), now)
+        ends, latched = self._stamp.left_by(self._outbox.present(), same_patient=profile is not None)
+        self._keeper.alarms(ends, self._state)
+        self._take_over(profile, now, latched)
+        self._teller.level(self._state, self._checks)
+        self._client.start()
+        super().start()
+
+    def stop(self, timeout: float = 1.0) -> bool:
+        """End in good order: the state `stopped` is the last word."""
+        ended = super().stop(timeout)
+        final = self._topics.state, self._message("stopped").payload(), self._topics.manner(self._topics.state)
+        self._client.stop(final)
+        if ended:
+            self._keeper.clips(self._filming.proofs(clock_right=False))
+            self._delivery.flush()
+            self._outbox.close()
+            if self._log is not None:
+                self._log.close()
+        return ended
+
+    def turn(self) -> None:
+        """Take what has come, or let time pass."""
+        now = time.monotonic()
+        if now >= self._due["tick"]:
+            self._due["tick"] = now + TICK_S
+            self._tick(now)
+        try:
+            event = self._inbox.get(timeout=max(0.0, self._due["tick"] - time.monotonic()))
+        except queue.Empty:
+            return
+        self._take(event, time.monotonic())
+        for _ in range(self._inbox.qsize()):
+            self._take(self._inbox.get_nowait(), time.monotonic())
+        self._delivery.step(time.monotonic())
+
+    def _take_over(self, profile: Profile | None, now: float, latched: tuple[Alarm, ...] = ()) -> None:
+        """Go on with the patient who was here when the run before ended."""
+        if profile is not None:
+            self._decide(Arrived(profile, latched), now)
+
+    def _take(self, event: Event, now: float) -> None:
+        if isinstance(event, ReadingMade):
+            self._meter.add(event.timings, now - event.reading.time)
+            decisions = self._decide(Seen(event.reading), now)
+            if decisions.assessment is not None and (now >= self._due["pain"] or decisions.transitions):
+                self._due["pain"] = now + PAIN_S
+                self._teller.score(event.reading, decisions.assessment, self._state, self._policy)
+        elif isinstance(event, CameraStatus):
+            self._camera = event
+            cause = None if event.fault is None else f"{event.source}: {event.fault.value}: {event.detail}"
+            self._take_fault("camera", cause, now)
+        elif isinstance(event, Fault):
+            self._take_fault(event.condition, event.cause, now)
+        elif isinstance(event, PolicyChanged):
+            self._policy = event.policy
+        elif isinstance(event, ModelsOpened):
+            self._models = dict(event.models)
+            self._delivery.announce()
+        elif isinstance(event, Received) and self._topics.request_name(event.topic) is not None:
+            self._take_request(event, now)
+        elif isinstance(event, Received) and event.topic == self._topics.vitals:
+            self._take_vitals(event, now)
+        else:
+            self._delivery.handle(event, now)
+
+    def _take_fault(self, condition: str, cause: str | None, now: float) -> None:
+        if cause != self._state.faults.get(condition):
+            (logger.warning if cause else logger.info)("%s: %s", condition, cause or "works again")
+        self._decide(Fault(condition, cause), now)
+
+    def _take_vitals(self, event: Received, now: float) -> None:
+        try:
+            vitals = Vitals.parse(event.payload)
+        except ValidationError as error:
+            self._respond(self._commands.refuse_vitals(event, RefusalReason.MALFORMED, mistakes(error)))
+            return
+        refused = self._decide(Measured(vitals), now).refused
+        if refused is not None:
+            self._respond(self._commands.refuse_vitals(event, refused.reason, refused.detail))
+
+    def _take_request(self, event: Received, now: float) -> None:
+        name = self._topics.request_name(event.topic) or ""
+        read = self._commands.receive(name, event)
+        if isinstance(read, Answer):
+            self._respond(read)
+        elif isinstance(read, Import):
+            self._take_import(name, read, now)
+        elif isinstance(read, Export):
+            self._take_export(name, read, now)
+        elif isinstance(read, FetchEpisode):
+            self._take_fetch(name, read)
+        elif read is not None:
+            self._decide(Asked(name, read), now)
+
+    def _take_import(self, name: str, request: Import, now: float) -> None:
+        key = self._storage.transfer_key_file
+        opened = import_stay(request.bundle, key, self._state.profile, self._moment(now))
+        if isinstance(opened, Refusal):
+            self._answer(Outcome(name, request, "refused", opened))
+            return
+        stay, profile = opened
+        self._outbox.commit(changes=Changes(rows=rows_of(stay)))
+        self._decide(Arrived(profile), now)
+        self._answer(Outcome(name, request, "done", None, f"Stay {profile.stay} goes on here."))
+        self._delivery.announce()
+
+    def _take_export(self, name: str, request: Export, now: float) -> None:
+        sealed = export_stay(
+            self._outbox.history,
+            self._state,
+            request,
+            self._moment(now),
+            self._policy,
+            key_file=self._storage.transfer_key_file,
+            bed=self._topics.place,
+        )
+        if isinstance(sealed, Refusal):
+            self._answer(Outcome(name, request, "refused", sealed))
+        elif request.transfer and self._state.profile is not None and self._state.profile.patient == request.patient:
+            self._decide(Asked(name, request), now, bundle=sealed)
+        else:
+            self._answer(Outcome(name, request, "done", None, "Sealed."), sealed)
+
+    def _take_fetch(self, name: str, request: FetchEpisode) -> None:
+        profile = self._state.profile
+        found = kept_episode(self._outbox.history, profile, request)
+        if profile is None or isinstance(found, Refusal):
+            self._answer(Outcome(name, request, "refused", found if isinstance(found, Refusal) else None))
+            return
+        message = self._stamp.episode(found, profile.patient, profile.stay)
+        self._outbox.commit([Outgoing(message.id, "score", self._topics.episode, message.payload())])
+        self._answer(Outcome(name, request, "done", None, "It comes on the topic episode."))
+
+    def _decide(self, event: PolicyEvent, now: float, bundle: str | None = None) -> Decisions:
+        """Let the policy take one event; keep what it decides, then tell it."""
+        before, moment = self._state, self._moment(now)
+        if self._log is not None:
+            self._log.write(moment, event)
+        self._state, decisions = monitor.step(before, event, moment, self._policy)
+        self._keeper.keep(before, self._state, decisions)
+        self._filming.follow(before.patient, self._state.patient, moment)
+        self._teller.decisions(decisions, self._state, self._checks)
+        for outcome in decisions.outcomes:
+            self._teller.answer(self._commands.answer(outcome, bundle))
+        if (before.patient is None) is not (self._state.patient is None):
+            self._delivery.announce()
+        return decisions
+
+    def _answer(self, outcome: Outcome, bundle: str | None = None) -> None:
+        """Answer a request that the policy did not see."""
+        self._respond(self._commands.answer(outcome, bundle))
+
+    def _respond(self, answer: Answer) -> None:
+        """Keep a line of a request that the policy did not see, and answer it."""
+        if answer.audit is not None:
+            self._keeper.record([answer.audit], self._state)
+        self._teller.answer(answer)
+
+    def _tick(self, now: float) -> None:
+        self._checks += 1
+        if not self._client.thread_alive:
+            raise RuntimeError("the MQTT thread has ended")
+        self._outbox.tend()
+        if now >= self._due["facts"]:
+            self._due["facts"] = now + FACTS_S
+            self._look_around(now)
+        self._decide(Tick(), now)
+        if now >= self._due["retention"]:
+            self._due["retention"] = now + RETENTION_S
+            self._forget_old()
+        if now >= self._due["health"]:
+            self._due["health"] = now + HEALTH_S
+            self._teller.level(self._state, self._checks)
+            alarms = self._state.alarms.alarms
+            health = self._meter.message(self._outbox.status(), self._camera, alarms, self._checks, now)
+            self._delivery.send(self._topics.health, health.payload())
+        self._delivery.step(now)
+
+    def _forget_old(self) -> None:
+        """Delete what has been kept long enough; nothing while the wall clock is known to be wrong."""
+        if self._synchronised is False or "clock" in self._state.faults:
+            return
+        before = self._stamp.wall() - self._storage.retention_days * DAY_S
+        self._filming.forget(self._keeper.forget_old(self._state, before))
+        if self._log is not None:
+            forget_events(self._storage.directory / EVENT_LOG, before)
+
+    def _look_around(self, now: float) -> None:
+        """Judge what the device knows of itself."""
+        self._synchronised = host.clock_synchronised()
+        if self._log is not None:
+            self._log.flush()
+        storage = self._outbox.fault
+        if storage is None and self._state.patient is None and "storage" in self._state.faults:
+            # The disk is back, and perhaps with it a patient who could not be read at the start.
+            self._take_over(self._keeper.restore(), now)
+        status = self._delivery.status()
+        lost = not status.connected and now - status.since > BROKER_LOST_S
+        watching = self._camera.fault is None and "model" not in self._state.faults
+        deaf = "The broker has no subscriber for this bed's alarms." if status.no_listener else None
+        faults = {
+            "storage": storage,
+            "recording": (None if self._log is None else self._log.fault) or self._filming.fault,
+            "broker": (status.last_error or "not connected") if lost else None,
+            "station-not-listening": deaf,
+            **self._meter.faults(self._policy.technical, now, time.time(), watching=watching),
+        }
+        for condition, cause in faults.items():
+            self._take_fault(condition, cause, now)
+        self._keeper.clips(self._filming.proofs(clock_right="clock" not in self._state.faults))
+
+    def _moment(self, now: float) -> Moment:
+        return Moment(now, self._stamp.wall(), self._synchronised)
+
+    def _message(self, value: str) -> State:
+        patient = self._state.patient
+        return State.model_validate(
+            {
+                **self._stamp.envelope("state"),
+                "value": value,
+                "since": self._since,
+                "software": __version__,
+                "models": self._models,
+                "patient": patient and patient.profile.patient,
+            }
+        )
