@@ -8,6 +8,8 @@ What the caller needs to know:
 * `emit(event)` is called from that thread, in the order in which things happened, while paho holds its locks. It must
   not wait and must not take a lock that is held around `publish()`: put the event into a queue and return.
 * `publish()` never waits and never raises because of the network; None means "not sent, not connected".
+* The files of `broker.tls` are read at each connect and compared about once a minute. When they were renewed, and fit
+  together, the connection is ended in good order and made anew; what cannot be used leaves it standing.
 * A `Ticket` names a message sent; it is unique in this process. Its acknowledgement arrives as `Published`.
 * `thread_alive` belongs into the watchdog: the thread is not meant to end before `stop()`.
 """
@@ -16,14 +18,16 @@ from __future__ import annotations
 
 import logging
 import random
+import select
 import ssl
 import threading
 import time
+from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -38,6 +42,7 @@ from npng_edge.publish.events import (
     Ticket,
     Unreachable,
 )
+from npng_edge.publish.tls import ends, fingerprint, in_words, tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,9 +55,15 @@ if TYPE_CHECKING:
 
 SESSION_EXPIRY_S = 3600
 """The broker keeps requests for a bed that is away for so long."""
-MAX_PACKET_BYTES = 65536
-"""The broker must not send more in one packet."""
+MAX_PACKET_BYTES = 9 * 2**20
+"""The broker must not send more in one packet: a sealed stay is the largest, see `requests.Import`."""
+RENEWAL_CHECK_S = 60.0
+"""How often the files of `broker.tls` are compared with those in use."""
+ENDS_SOON_DAYS = 30
 _CONNECT_TIMEOUT_S = 5.0
+_VERDICT_S = 0.3
+"""With TLS 1.3 the broker says only after the handshake whether it accepts our certificate; if we write meanwhile, its
+reason is lost with the connection."""
 _STOP_S = 0.9
 _FINAL_S = 0.4
 _RANDOM = random.SystemRandom()
@@ -89,6 +100,9 @@ class Client:
         self._live: tuple[int, paho.Client] | None = None
         self._number = 0
         self._answered = False
+        self._trouble = ""  # what paho logged last as an error: it tells nobody else
+        self._refused = ""  # the reason that was logged last
+        self._tls_files: bytes | None = None  # fingerprint of those in use
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
@@ -169,10 +183,11 @@ class Client:
         """One connection, from the first packet to its end."""
         self._number += 1
         self._answered = False
+        self._trouble = ""
         try:
             client = self._new_client(self._number)
-        except (OSError, UnicodeError) as error:
-            self._emit(Refused(f"credentials for {self._address} cannot be used: {error}"))
+        except (OSError, ValueError) as error:
+            self._refuse(f"credentials for {self._address} cannot be used: {_reason(error)}")
             return
         properties = _properties(
             PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S, MaximumPacketSize=MAX_PACKET_BYTES
@@ -182,23 +197,50 @@ class Client:
                 self._broker.host, self._broker.port, self._broker.keepalive_s, clean_start=False, properties=properties
             )
         except ssl.SSLError as error:
-            self._emit(Refused(f"{self._address}: TLS: {error}"))
+            self._refuse(f"{self._address}: {in_words(str(error))}")
             return
         except (OSError, UnicodeError) as error:
             self._emit(Unreachable(f"{self._address}: {getattr(error, 'strerror', None) or error}"))
             return
-        deadline = time.monotonic() + _CONNECT_TIMEOUT_S
-        while client.loop(1.0 if self._answered else 0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            if not self._answered and (time.monotonic() > deadline or self._stopping.is_set()):
-                break
-        if not self._answered:
+        if self._tls_files is not None:
+            select.select([client.socket()], [], [], _VERDICT_S)
+        self._look_after(client)
+        if not self._answered and "SSL" in self._trouble:
+            self._refuse(f"{self._address}: {in_words(self._trouble)}")
+        elif not self._answered:
             self._emit(Unreachable(f"{self._address}: the connection was accepted, but no MQTT 5 broker answered"))
+
+    def _look_after(self, client: paho.Client) -> None:
+        """Run paho's loop until the connection ends, or until new certificates end it."""
+        begun = checked = time.monotonic()
+        while client.loop(1.0 if self._answered else 0.1) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            now = time.monotonic()
+            if not self._answered and (now > begun + _CONNECT_TIMEOUT_S or self._stopping.is_set()):
+                break
+            if self._answered and now > checked + RENEWAL_CHECK_S:
+                checked = now
+                if self._tls_files is not None and self._renewed(self._tls_files):
+                    client.disconnect()
+
+    def _renewed(self, used: bytes) -> bool:
+        """Whether other files of `broker.tls` than those in use lie there, and can be used."""
+        assert self._broker.tls is not None
+        try:
+            if fingerprint(self._broker.tls) == used:
+                return False
+            tls_context(self._broker.tls)
+        except OSError as error:  # Perhaps only one of two files has been replaced so far.
+            logger.warning("New files of broker.tls cannot be used, the connection stays: %s", _reason(error))
+            return False
+        logger.info("New files of broker.tls: connecting anew")
+        return True
 
     def _new_client(self, number: int) -> paho.Client:
         """A paho client without a past, with today's credentials and a new will.
 
         Raises:
             OSError: A credentials file cannot be read or used.
+            ValueError: The certificate cannot be read.
         """
         client = paho.Client(
             CallbackAPIVersion.VERSION2, self._client_id, protocol=paho.MQTTv5, reconnect_on_failure=False
@@ -207,7 +249,9 @@ class Client:
         if self._broker.username is not None:
             client.username_pw_set(self._broker.username, read_password(self._broker.password_file))
         if self._broker.tls is not None:
+            self._tls_files = fingerprint(self._broker.tls)
             client.tls_set_context(tls_context(self._broker.tls))
+            _warn_before_the_end(self._broker.tls)
         if self._will is not None:
             topic, payload = self._will()
             client.will_set(topic, payload, qos=1, retain=True)
@@ -216,6 +260,7 @@ class Client:
         client.on_publish = partial(self._on_publish, number)
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
+        client.on_log = self._on_log
         # With this set, paho leaves all writing to `loop()`; else publish() would write from the caller's thread too.
         client.on_socket_register_write = _leave_to_loop
         return client
@@ -225,11 +270,12 @@ class Client:
     ) -> None:
         self._answered = True
         if reason.is_failure:
-            self._emit(Refused(f"{self._address}: {reason}"))
+            self._refuse(f"{self._address}: {reason}")
             return
         if self._subscriptions:
             client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._subscriptions])
         self._live = (number, client)
+        self._refused = ""
         self._emit(Connected(number, flags.session_present))
 
     def _on_disconnect(
@@ -249,7 +295,7 @@ class Client:
     ) -> None:
         for topic, reason in zip(self._subscriptions, reasons, strict=True):
             if reason.is_failure:
-                self._emit(Refused(f"{self._address}: subscription to {topic}: {reason}"))
+                self._refuse(f"{self._address}: subscription to {topic}: {reason}")
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         properties = message.properties
@@ -262,6 +308,17 @@ class Client:
                 correlation=getattr(properties, "CorrelationData", None),
             )
         )
+
+    def _on_log(self, _client: paho.Client, _data: Any, level: int, text: str) -> None:
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._trouble = text
+
+    def _refuse(self, reason: str) -> None:
+        """Tell the owner each time, and the journal when it is news: without a broker, who else is told?"""
+        if reason != self._refused:
+            self._refused = reason
+            logger.warning("Refused: %s", reason)
+        self._emit(Refused(reason))
 
     def _emit(self, event: Event) -> None:
         try:
@@ -286,20 +343,14 @@ def _properties(packet_type: int, **values: bytes | int | None) -> Properties:
     return properties
 
 
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Read the files anew, so that a renewed certificate is used at the next connect.
+def _warn_before_the_end(tls: Tls) -> None:
+    end = ends(tls)
+    if end is not None and (end - datetime.now(timezone.utc)).days < ENDS_SOON_DAYS:
+        logger.warning("The certificate %s ends on %s: install a new one", tls.certificate, f"{end:%Y-%m-%d}")
 
-    Raises:
-        OSError: A file cannot be read, or is no certificate or key.
-    """
-    for file in (tls.ca, tls.certificate, tls.key):
-        if file is not None:
-            file.open("rb").close()  # ssl's own error does not name the file.
-    context = ssl.create_default_context(cafile=tls.ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if tls.certificate is not None:
-        context.load_cert_chain(tls.certificate, tls.key)
-    return context
+
+def _reason(error: Exception) -> str:
+    return in_words(str(error)) if isinstance(error, ssl.SSLError) else str(error)
 
 
 def read_password(file: Path | None) -> str | None:
