@@ -27,7 +27,7 @@ define need
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types bench models matrix verify-units constraints clean
+.PHONY: help setup run test lint types bench models contract simulate matrix verify-units constraints clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,16 @@ bench: models  ## Measure speed, memory and start on this machine, beside MediaP
 
 models: setup  ## Get the model files that come from pinned wheels, if any is missing
 	@$(BIN)/npng-edge models verify >/dev/null 2>&1 || $(BIN)/npng-edge models sync
+
+contract: setup  ## Write the machine-readable MQTT contract and its page anew from the models
+	@$(BIN)/python -m contract
+
+simulate: setup  ## Draw the plots of docs/ anew from simulated patients (about half an hour)
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[simulate]'
+	$(BIN)/python -m simulation baseline --plots docs
+	$(BIN)/python -m simulation fusion --plots docs
+	$(BIN)/python -m simulation look-alikes --output docs
+	$(BIN)/python -m simulation personalisation --output docs
 
 matrix:  ## Run all tests on numpy 1.26 and 2, on every Python 3.10 to 3.13 found
 	@.ci/matrix
