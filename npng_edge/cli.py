@@ -9,8 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from npng_edge import __version__, config
-from npng_edge.publish.messages import BaselineAction
+from npng_edge import __version__, cli_certs, cli_clip, config
 from npng_edge.settings import Broker, Place, Settings
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ config_app = typer.Typer(no_args_is_help=True, help="Check a configuration, or p
 models_app = typer.Typer(no_args_is_help=True, help="Fetch, verify and list the model files.")
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
+app.add_typer(cli_clip.app, name="clip")
+app.add_typer(cli_certs.app, name="certs")
 
 console = Console()
 errors = Console(stderr=True, soft_wrap=True)
@@ -79,8 +80,7 @@ def run(config_file: ConfigOption = None) -> None:
     from npng_edge.notify import Notifier
 
     settings = _settings(config_file)
-    place = settings.place
-    journal.set_up(settings.log_level, f"{place.facility}/{place.unit}/{place.bed}")
+    journal.set_up(settings.log_level, _name(settings.place))
     raise typer.Exit(Daemon(settings, config_file, Notifier.from_environment()).run())
 
 
@@ -119,28 +119,95 @@ def watch(
 
 
 @app.command()
-def baseline(
-    action: Annotated[
-        BaselineAction, typer.Argument(help="capture: the face as it is now is neutral; forget: learn anew.")
-    ],
-    who: Annotated[str, typer.Option(help="Who asks; goes into the bed's log.")],
+def ask(  # noqa: PLR0913 - the options of one command
+    name: Annotated[str, typer.Argument(help="Of the request, e.g. assign, rate, acknowledge; see docs/mqtt.md.")],
+    fields: Annotated[Optional[list[str]], typer.Argument(help="field=value; @FILE for the content of a file.")] = None,
+    who: Annotated[str, typer.Option(help="Who asks; goes into the record.")] = "",
+    why: Annotated[Optional[str], typer.Option(help="The reason; goes into the record.")] = None,
     config_file: ConfigOption = None,
     broker: BrokerOption = None,
     bed: Annotated[Optional[str], typer.Option(help="facility/unit/bed, instead of the configured one.")] = None,
+    save: Annotated[Optional[Path], typer.Option(help="Where the bundle of an export is written.")] = None,
+    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for the last answer.")] = 120.0,
 ) -> None:
-    """Ask a bed over MQTT to capture its patient's neutral face, or to forget it."""
-    from npng_edge.ask import AskError, ask_baseline
+    """Ask a bed over MQTT, as a nurse station does: `npng-edge ask assign patient=P-0001 --who "nurse Kim"`."""
+    from npng_edge.ask import AskError, make_request
+    from npng_edge.ask import ask as ask_bed
 
     place = _place(bed) if bed else _settings(config_file).place
     try:
+        request = make_request(name, fields or [], who=who, why=why, patience_s=wait)
         with console.status("waiting for the bed"):
-            for answer in ask_baseline(_broker(config_file, broker), place, action, who):
+            for answer in ask_bed(_broker(config_file, broker), place, name, request, wait):
                 last = answer
-                console.print(f"{answer.outcome} {answer.detail}", markup=False)
+                reason = f" ({answer.reason.value})" if answer.reason else ""
+                console.print(
+                    f"{answer.outcome}{reason} {answer.detail}".rstrip(), markup=False, highlight=False, soft_wrap=True
+                )
+        if last.bundle is not None and save is not None:
+            save.write_text(last.bundle, encoding="ascii")
+            console.print(f"written: {save}", markup=False, highlight=False)
     except AskError as error:
         _fail(error)
+    except OSError as error:
+        _fail(f"{save}: {error.strerror}")
     if last.outcome == "refused":
         raise typer.Exit(1)
+
+
+@app.command()
+def key(file: Annotated[Path, typer.Argument(help="Where the new key is written; never over another.")]) -> None:
+    """Make a hospital's key, which seals patients' profiles and clips. Keep it safe: without it they cannot be read."""
+    from npng_edge.record.keys import new_key
+
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_text(f"{new_key()}\n", encoding="ascii")
+    except FileExistsError:
+        _fail(f"{file} exists; a key is never overwritten")
+    except OSError as error:
+        _fail(f"{file}: {error.strerror}")
+
+
+@app.command()
+def replay(
+    log: Annotated[Path, typer.Argument(help="Event log of a run, `events.jsonl`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path("replay"),
+    config_file: ConfigOption = None,
+    parquet: Annotated[bool, typer.Option(help="Write the tables as Parquet too.")] = False,
+) -> None:
+    """Run recorded events through the policy again: the same alarms, and a report of each stay."""
+    from npng_edge.replay import ReplayError
+    from npng_edge.replay import replay as run_again
+
+    settings = _settings(config_file)
+    try:
+        with errors.status("replaying"):
+            summary = run_again(log, output, settings.policy, bed=_name(settings.place), parquet=parquet)
+    except ReplayError as error:
+        _fail(error)
+    console.print(f"{summary.events} events, {summary.alarms} alarms: {summary.alarm_log}", markup=False)
+    for report in summary.reports:
+        console.print(str(report), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def report(  # noqa: PLR0913 - the options of one command
+    bundle: Annotated[Path, typer.Argument(help="A sealed stay, from `npng-edge ask export --save FILE`.")],
+    key_file: Annotated[Path, typer.Option("--key", help="The hospital's key.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path("report"),
+    earlier: Annotated[Optional[Path], typer.Option(help="An earlier stay of the same patient, sealed.")] = None,
+    config_file: ConfigOption = None,
+    parquet: Annotated[bool, typer.Option(help="Write the tables as Parquet too.")] = False,
+) -> None:
+    """Write the report and the tables of a sealed stay, compared with an earlier one if given."""
+    from npng_edge.replay import ReplayError, report_bundle
+
+    try:
+        made = report_bundle(bundle, earlier, key_file, output, _settings(config_file).policy, parquet=parquet)
+    except ReplayError as error:
+        _fail(error)
+    console.print(str(made), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -290,6 +357,10 @@ def _broker(path: Path | None, address: str | None) -> Broker:
         return Broker.model_validate({"host": host, "port": port or 1883})
     except ValueError:
         _fail(f"--broker {address}: give HOST or HOST:PORT", 2)
+
+
+def _name(place: Place) -> str:
+    return f"{place.facility}/{place.unit}/{place.bed}"
 
 
 def _place(text: str) -> Place:

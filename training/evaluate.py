@@ -21,7 +21,7 @@ import scipy.stats
 from npng_edge.capture.frames import frames, stills
 from npng_edge.infer.action_units import ActionUnitModel, prepare
 from npng_edge.infer.pipeline import Pipeline
-from npng_edge.policy.pspi import pspi
+from npng_edge.policy.face.pspi import pspi
 from npng_edge.settings import Camera, Seeing
 from npng_edge.units import ACTION_UNITS, ActionUnits, EyeClosure
 from training import export
