@@ -5,7 +5,7 @@ Old samples lie in full blocks that are never copied, so that a reading costs th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -116,6 +116,8 @@ def _samples(ring: Ring) -> Iterator[Sample]:
 def _mean(readings: tuple[Sample, ...], time: float) -> Sample:
     """One sample of many: means of what was seen, most people, and the newest of what cannot be averaged."""
     last = readings[-1]
+    if len(readings) == 1:  # At two readings a second or fewer.
+        return replace(last, time=time)
     eyes = [(one.eyes.left, one.eyes.right) for one in readings if one.eyes is not None]
     closure = _mean_of_all(eyes)
     return Sample(
