@@ -32,7 +32,10 @@ class Part(BaseModel):
     A reader passes over fields that a newer bed has added; what comes in to a bed (`requests`, `vitals`) is strict.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    # Built at first use: a device is ready sooner.
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True, defer_build=True
+    )
 
 
 class Message(Part):

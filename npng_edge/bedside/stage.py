@@ -33,7 +33,6 @@ from npng_edge.publish.events import Received
 from npng_edge.publish.messages import State
 from npng_edge.publish.stamp import Stamp
 from npng_edge.publish.topics import Topics
-from npng_edge.record.event_log import EventWriter, forget_events
 from npng_edge.record.history import Changes
 from npng_edge.record.outbox import Outbox, Outgoing
 from npng_edge.requests import Export, FetchEpisode, Import, Refusal, RefusalReason
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from npng_edge.policy.decisions import Decisions
     from npng_edge.policy.events import Event as PolicyEvent
     from npng_edge.policy.stays.profile import Profile
+    from npng_edge.record.event_log import EventWriter
     from npng_edge.settings import Settings
     from npng_edge.units import Alarm
 
@@ -122,8 +122,10 @@ class Bedside(Stage):
         )
         self._teller = Teller(self._stamp, self._topics, self._delivery, self._outbox)
         self._commands = Commands(self._stamp)
-        self._log = None
+        self._log: EventWriter | None = None
         if settings.storage.record_events:
+            from npng_edge.record.event_log import EventWriter  # noqa: PLC0415 - slow, and mostly switched off
+
             file = settings.storage.directory / EVENT_LOG
             self._log = EventWriter(file, run=boot_id, max_bytes=EVENT_LOG_BYTES)
 
@@ -324,6 +326,8 @@ class Bedside(Stage):
         before = self._stamp.wall() - self._storage.retention_days * DAY_S
         self._filming.forget(self._keeper.forget_old(self._state, before))
         if self._log is not None:
+            from npng_edge.record.event_log import forget_events  # noqa: PLC0415 - see above
+
             forget_events(self._storage.directory / EVENT_LOG, before)
 
     def _look_around(self, now: float) -> None:

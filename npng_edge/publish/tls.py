@@ -10,8 +10,6 @@ import hashlib
 import ssl
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -112,6 +110,8 @@ def ends(tls: Tls) -> datetime | None:
     """
     if tls.certificate is None:
         return None
+    from cryptography import x509  # noqa: PLC0415 - slow, and needed with TLS only
+
     return x509.load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -42,8 +43,15 @@ class Codec(Generic[T]):
 
     def __init__(self, kind: type[T], names: Mapping[str, Any]) -> None:
         self._name = kind.__name__
-        self._adapter: TypeAdapter[T] = TypeAdapter(kind)
-        self._adapter.rebuild(force=True, _types_namespace=names)
+        self._kind = kind
+        self._names = names
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[T]:
+        """Built at first use: a device is ready sooner."""
+        adapter: TypeAdapter[T] = TypeAdapter(self._kind)
+        adapter.rebuild(force=True, _types_namespace=self._names)
+        return adapter
 
     def encode(self, value: T) -> bytes:
         """The value as bytes.
