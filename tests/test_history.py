@@ -328,7 +328,7 @@ def test_forgetting_deletes_what_is_over_and_leaves_proof(tmp_path: Path, clock:
     outbox.commit(changes=Changes(rows=(row(1, stay="s3", utc=1 * DAY),), ended=("s3", 99 * DAY)))  # Ended lately.
     outbox.commit(changes=Changes(rows=(row(1, stay="s4", utc=2 * DAY),)))  # Its end was lost.
     outbox.commit(changes=Changes(rows=(row(1, stay=NO_STAY, kind="audit", utc=0.0),)))
-    outbox.history.close_stay("s5", 3 * DAY)  # Nothing is kept of it.
+    outbox.commit(changes=Changes(ended=("s5", 3 * DAY)))  # Nothing is kept of it.
     forgotten = outbox.history.forget_stays(90 * DAY, going_on="s2", note=note)
     assert forgotten == (
         Forgotten("s1", 50, digest(old)),

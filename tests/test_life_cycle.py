@@ -38,13 +38,13 @@ def test_a_taken_bed_is_refused_even_for_the_same_patient(patient: str) -> None:
 
 
 def test_only_the_patient_who_lies_here_is_discharged() -> None:
-    assert life_cycle.discharge(HERE, ask(Discharge, patient="PT-0001")) is None
-    wrong = life_cycle.discharge(HERE, ask(Discharge, patient="PT-0002"))
+    assert life_cycle.named(HERE, ask(Discharge, patient="PT-0001")) is None
+    wrong = life_cycle.named(HERE, ask(Discharge, patient="PT-0002"))
     assert wrong is not None
     assert wrong.reason is RefusalReason.WRONG_PATIENT
     assert "PT-0002" in wrong.detail
     assert "PT-0001 is assigned" in wrong.detail
-    nobody = life_cycle.discharge(None, ask(Discharge, patient="PT-0001"))
+    nobody = life_cycle.named(None, ask(Discharge, patient="PT-0001"))
     assert nobody is not None
     assert nobody.reason is RefusalReason.NO_PATIENT
 

@@ -163,10 +163,6 @@ class History:
         )
         return [KeptStay(*row) for row in self._store.read(lambda db: db.execute(query).fetchall())]
 
-    def close_stay(self, stay: str, ended_utc: float) -> None:
-        """Note that a stay ended, outside of a commit."""
-        self._store.write(lambda db: tables.end_stays(db, {stay: ended_utc}))
-
     def forget_stays(
         self, before_utc: float, *, going_on: str | None, note: Callable[[Forgotten], HistoryRow]
     ) -> tuple[Forgotten, ...]:

@@ -56,11 +56,6 @@ def accept(profile: Profile | None, imported: Profile, sealed_utc: float, moment
     return imported
 
 
-def discharge(profile: Profile | None, request: Discharge) -> Refusal | None:
-    """Whether the stay may end; None: it may."""
-    return named(profile, request)
-
-
 def update(profile: Profile | None, request: Update) -> Profile | Refusal:
     """Change what was said at the assignment; null in the request leaves a thing as it is."""
     refusal = named(profile, request)
