@@ -17,6 +17,7 @@ from npng_edge.publish.events import Connected, Event, Received, Refused, Unreac
 from npng_edge.publish.messages import Response
 from npng_edge.publish.topics import Manner, Topics
 from npng_edge.requests import REQUESTS
+from npng_edge.wire import mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,9 +64,8 @@ def make_request(name: str, fields: Sequence[str], *, who: str, why: str | None,
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, one['loc'])) or name}: {one['msg']}" for one in error.errors(include_url=False)]
         own = [field.alias or key for key, field in model.model_fields.items() if key not in _COMMON]
-        raise AskError(f"{'; '.join(wrong)}; the fields of {name} are: {', '.join(own) or 'none'}") from None
+        raise AskError(f"{mistakes(error)}; the fields of {name} are: {', '.join(own) or 'none'}") from None
 
 
 def ask(broker: Broker, place: Place, name: str, request: Request, patience_s: float = 30.0) -> Iterator[Response]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from npng_edge import __version__, cli_certs, cli_clip, config
+from npng_edge.cli_common import errors, fail
 from npng_edge.settings import Broker, Place, Settings
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ app.add_typer(cli_clip.app, name="clip")
 app.add_typer(cli_certs.app, name="certs")
 
 console = Console()
-errors = Console(stderr=True, soft_wrap=True)
 
 ConfigOption = Annotated[
     Optional[Path],
@@ -41,16 +41,11 @@ BrokerOption = Annotated[
 ]
 
 
-def _fail(message: object, code: int = 1) -> NoReturn:
-    errors.print(f"npng-edge: {message}", markup=False, highlight=False)
-    raise typer.Exit(code)
-
-
 def _settings(path: Path | None) -> Settings:
     try:
         return config.load(path) if path else Settings()
     except config.ConfigError as error:
-        _fail(f"the configuration cannot be used:\n{error}", 2)
+        fail(f"the configuration cannot be used:\n{error}", 2)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback signature
@@ -98,9 +93,9 @@ def demo(
     try:
         demo_module.run(config_file, seconds, console)
     except config.ConfigError as error:
-        _fail(f"the configuration cannot be used:\n{error}", 2)
+        fail(f"the configuration cannot be used:\n{error}", 2)
     except demo_module.DemoError as error:
-        _fail(error)
+        fail(error)
 
 
 @app.command()
@@ -115,7 +110,7 @@ def watch(
     try:
         board.watch(_broker(config_file, broker), _place(bed) if bed else None, console=console)
     except board.WatchError as error:
-        _fail(error)
+        fail(error)
 
 
 @app.command()
@@ -148,9 +143,9 @@ def ask(  # noqa: PLR0913 - the options of one command
             save.write_text(last.bundle, encoding="ascii")
             console.print(f"written: {save}", markup=False, highlight=False)
     except AskError as error:
-        _fail(error)
+        fail(error)
     except OSError as error:
-        _fail(f"{save}: {error.strerror}")
+        fail(f"{save}: {error.strerror}")
     if last.outcome == "refused":
         raise typer.Exit(1)
 
@@ -164,9 +159,9 @@ def key(file: Annotated[Path, typer.Argument(help="Where the new key is written;
         file.touch(mode=0o600, exist_ok=False)
         file.write_text(f"{new_key()}\n", encoding="ascii")
     except FileExistsError:
-        _fail(f"{file} exists; a key is never overwritten")
+        fail(f"{file} exists; a key is never overwritten")
     except OSError as error:
-        _fail(f"{file}: {error.strerror}")
+        fail(f"{file}: {error.strerror}")
 
 
 @app.command()
@@ -185,7 +180,7 @@ def replay(
         with errors.status("replaying"):
             summary = run_again(log, output, settings.policy, bed=_name(settings.place), parquet=parquet)
     except ReplayError as error:
-        _fail(error)
+        fail(error)
     console.print(f"{summary.events} events, {summary.alarms} alarms: {summary.alarm_log}", markup=False)
     for report in summary.reports:
         console.print(str(report), markup=False, highlight=False, soft_wrap=True)
@@ -206,7 +201,7 @@ def report(  # noqa: PLR0913 - the options of one command
     try:
         made = report_bundle(bundle, earlier, key_file, output, _settings(config_file).policy, parquet=parquet)
     except ReplayError as error:
-        _fail(error)
+        fail(error)
     console.print(str(made), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -252,7 +247,7 @@ def analyze(
             )
         except (AnalyzeError, ModelError) as error:
             bars.stop()
-            _fail(error)
+            fail(error)
     for report in summary.reports:
         console.print(f"{report}", markup=False, highlight=False, soft_wrap=True)
     for problem in summary.problems:
@@ -303,7 +298,7 @@ def models_sync(
             done = sync(_manifest(models), offline, names or None, status.update)
         except ModelError as error:
             status.stop()
-            _fail(error)
+            fail(error)
     for synced in done:
         console.print(f"{synced.name}: {'written' if synced.written else 'already there'}", highlight=False)
 
@@ -346,7 +341,7 @@ def _manifest(directory: Path | None) -> Manifest:
     try:
         return Manifest.load((directory or default_models_directory()) / FILE_NAME)
     except ModelError as error:
-        _fail(error)
+        fail(error)
 
 
 def _broker(path: Path | None, address: str | None) -> Broker:
@@ -356,7 +351,7 @@ def _broker(path: Path | None, address: str | None) -> Broker:
     try:
         return Broker.model_validate({"host": host, "port": port or 1883})
     except ValueError:
-        _fail(f"--broker {address}: give HOST or HOST:PORT", 2)
+        fail(f"--broker {address}: give HOST or HOST:PORT", 2)
 
 
 def _name(place: Place) -> str:
@@ -368,4 +363,4 @@ def _place(text: str) -> Place:
         facility, unit, bed = text.split("/")
         return Place(facility=facility, unit=unit, bed=bed)
     except ValueError:
-        _fail(f"--bed {text}: give facility/unit/bed, as in the topics", 2)
+        fail(f"--bed {text}: give facility/unit/bed, as in the topics", 2)

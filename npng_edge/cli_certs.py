@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from npng_edge.cli_common import errors, fail
 from npng_edge.settings import Place
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ app = typer.Typer(
     help="Make certificates for trying out a ward, or look at one. For tests only: a hospital has its own authority.",
 )
 console = Console(soft_wrap=True)
-errors = Console(stderr=True, soft_wrap=True)
 
 Folder = Annotated[Path, typer.Argument(help="Of the authority.")]
 Days = Annotated[int, typer.Option(min=1, max=36500, help="How long it is valid.")]
@@ -32,7 +32,7 @@ def make_ca(folder: Folder, days: Days = 1825) -> None:
     try:
         _say(make_authority(folder, days))
     except CertificateError as error:
-        _fail(error)
+        fail(error)
 
 
 @app.command("broker")
@@ -48,7 +48,7 @@ def make_broker(
     try:
         _say(make(folder, host, days))
     except CertificateError as error:
-        _fail(error)
+        fail(error)
 
 
 @app.command("device")
@@ -65,11 +65,11 @@ def make_device(
         facility, unit, bed = place.split("/")
         where = Place(facility=facility, unit=unit, bed=bed)
     except ValueError:
-        _fail(f"--place {place}: give facility/unit/bed: letters, digits, dots, dashes, underscores", 2)
+        fail(f"--place {place}: give facility/unit/bed: letters, digits, dots, dashes, underscores", 2)
     try:
         _say(make(folder, where, days))
     except CertificateError as error:
-        _fail(error)
+        fail(error)
 
 
 @app.command("station")
@@ -101,7 +101,7 @@ def revoke(folder: Folder, file: Annotated[Path, typer.Argument(help="The certif
     try:
         console.print(f"written: {put_on_list(folder, file)}", markup=False, highlight=False)
     except CertificateError as error:
-        _fail(error)
+        fail(error)
 
 
 @app.command()
@@ -113,7 +113,7 @@ def show(file: Annotated[Path, typer.Argument(help="A certificate, PEM.")]) -> N
         for key, value in describe(file):
             console.print(f"{key + ':':16}{value}", markup=False, highlight=False)
     except CertificateError as error:
-        _fail(error)
+        fail(error)
 
 
 def _client(folder: Path, kind: str, name: str, days: int) -> None:
@@ -122,15 +122,10 @@ def _client(folder: Path, kind: str, name: str, days: int) -> None:
     try:
         _say(make_client(folder, kind, name, days))
     except CertificateError as error:
-        _fail(error)
+        fail(error)
 
 
 def _say(pair: Pair) -> None:
     for path in (pair.certificate, pair.key):
         console.print(f"written: {path}", markup=False, highlight=False)
     errors.print("For tests only. A hospital's own authority signs what is used with patients.", style="bold")
-
-
-def _fail(message: object, code: int = 1) -> NoReturn:
-    errors.print(f"npng-edge: {message}", markup=False, highlight=False)
-    raise typer.Exit(code)

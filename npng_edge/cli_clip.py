@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 from rich.console import Console
 
 from npng_edge import config
+from npng_edge.cli_common import errors, fail
 from npng_edge.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="List the encrypted clips of episodes, or look at one.")
 console = Console(soft_wrap=True)
-errors = Console(stderr=True, soft_wrap=True)
-
-
-def _fail(message: object, code: int = 1) -> NoReturn:
-    errors.print(f"npng-edge: {message}", markup=False, highlight=False)
-    raise typer.Exit(code)
 
 
 @app.command("list")
@@ -39,7 +34,7 @@ def list_clips(
     try:
         settings = config.load(config_file) if config_file else Settings()
     except config.ConfigError as error:
-        _fail(f"the configuration cannot be used:\n{error}", 2)
+        fail(f"the configuration cannot be used:\n{error}", 2)
     for path in sorted((folder or settings.storage.directory / FOLDER).glob(f"*{SUFFIX}")):
         try:
             label = read_label(path)
@@ -70,9 +65,9 @@ def show(
         header, pictures = open_clip(file, read_key(key_file))
         _write(pictures, output)
     except (ClipError, KeyFileError) as error:
-        _fail(error)
+        fail(error)
     except OSError as error:
-        _fail(f"{error.filename or output}: {error.strerror}")
+        fail(f"{error.filename or output}: {error.strerror}")
     console.print(
         f"{len(pictures)} pictures of {header.patient}, episode {header.episode_id}: {output}",
         markup=False,
@@ -91,7 +86,7 @@ def _write(pictures: list[Picture], folder: Path) -> None:
     """Write pictures for the owner alone; never over or among other files."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        _fail(f"{folder} is not empty; name a new folder")
+        fail(f"{folder} is not empty; name a new folder")
     for number, picture in enumerate(pictures):
         path = folder / f"{number:04d}-{_time(picture.utc):%Y%m%dT%H%M%S.%f}.jpg"
         path.touch(mode=0o600)

@@ -58,3 +58,13 @@ class Message(Part):
                 cls.__name__, [{"type": "missing", "loc": ("schema",), "input": {}}]
             )
         return message
+
+
+def mistakes(error: ValidationError) -> str:
+    """Every mistake of a message in one sentence: where, what, and the value."""
+    found = []
+    for one in error.errors(include_url=False, include_context=False)[:5]:
+        where = ".".join(map(str, one["loc"])) or "message"
+        value = f" (got {str(one['input'])[:40]})" if isinstance(one["input"], str | int | float | bool) else ""
+        found.append(f"{where}: {one['msg']}{value}")
+    return "; ".join(found)

@@ -18,6 +18,7 @@ from npng_edge.policy.decisions import Outcome, audit
 from npng_edge.policy.stays.stay import Audit
 from npng_edge.publish.messages import Response
 from npng_edge.requests import REQUESTS, Refusal, RefusalReason
+from npng_edge.wire import mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,13 +100,20 @@ class Commands:
         _remember(self._asked, key, event)
         if request.expires <= self._utc_now():
             refusal = Refusal(RefusalReason.EXPIRED, "the request had expired; ask again, and check both clocks")
-            return self._reply(Outcome(name, request, "refused", refusal), None)
+            return self.answer(Outcome(name, request, "refused", refusal))
         logger.info("request %s by %s", name, request.who)
         return request
 
-    def answer(self, outcome: Outcome, bundle: str | None = None) -> Answer:
+    def answer(self, made: Outcome, bundle: str | None = None) -> Answer:
         """Word the answer to a request that was carried out or refused."""
-        return self._reply(outcome, bundle)
+        key = (made.name, made.request.id)
+        response = self._response(made.name, made.request.id, made.outcome, made.refusal, made.detail, bundle)
+        _remember(self._answers, key, response)
+        event = self._asked.get(key)
+        line = audit(made, self._stamp.wall())
+        if event is None:
+            return Answer(made.name, None, None, response, line)
+        return Answer(made.name, event.response_topic, event.correlation, response, line)
 
     def refuse_vitals(self, event: Received, reason: RefusalReason, detail: str) -> Answer:
         """Word the refusal of a `vitals` message; nothing is said of one that is taken."""
@@ -117,16 +125,6 @@ class Commands:
         response = self._response(name, None, "refused", Refusal(reason, detail))
         audit = Audit(self._utc_now().timestamp(), name, None, None, "refused", reason.value, detail)
         return Answer(name, event.response_topic, event.correlation, response, audit)
-
-    def _reply(self, made: Outcome, bundle: str | None) -> Answer:
-        key = (made.name, made.request.id)
-        response = self._response(made.name, made.request.id, made.outcome, made.refusal, made.detail, bundle)
-        _remember(self._answers, key, response)
-        event = self._asked.get(key)
-        line = audit(made, self._stamp.wall())
-        if event is None:
-            return Answer(made.name, None, None, response, line)
-        return Answer(made.name, event.response_topic, event.correlation, response, line)
 
     def _response(  # noqa: PLR0913 - the fields of a response
         self,
@@ -148,16 +146,6 @@ class Commands:
                 "bundle": bundle,
             }
         )
-
-
-def mistakes(error: ValidationError) -> str:
-    """Every mistake of a message in one sentence: where, what, and the value."""
-    found = []
-    for one in error.errors(include_url=False, include_context=False)[:5]:
-        where = ".".join(map(str, one["loc"])) or "message"
-        value = f" (got {str(one['input'])[:40]})" if isinstance(one["input"], str | int | float | bool) else ""
-        found.append(f"{where}: {one['msg']}{value}")
-    return "; ".join(found)
 
 
 def _remember(kept: OrderedDict[tuple[str, str], _V], key: tuple[str, str], value: _V) -> None:

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from npng_edge.policy.decisions import Decisions
+    from npng_edge.policy.happening.episode import Episode
     from npng_edge.policy.state import State
     from npng_edge.policy.stays.profile import Profile
+    from npng_edge.policy.stays.summary import HourSummary
     from npng_edge.publish.messages import Alarm
     from npng_edge.publish.stamp import Stamp
     from npng_edge.publish.topics import Topics
-    from npng_edge.record.history import Forgotten, Kind
+    from npng_edge.record.history import Forgotten
     from npng_edge.record.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -73,18 +75,12 @@ class Keeper:
         stay, pseudonym = (patient.profile.stay, patient.profile.patient) if patient else (NO_STAY, "")
         utc = self._stamp.wall()
         rows = [
-            *(
-                self._row(stay, "hour", f"{hour.begin_utc:.0f}", hour.begin_utc, codec.HOUR.encode(hour))
-                for hour in decisions.hours
-            ),
-            *(
-                self._row(stay, "episode", one.id, one.onset_utc, codec.EPISODE.encode(one))
-                for one in decisions.episodes
-            ),
+            *(hour_row(stay, hour) for hour in decisions.hours),
+            *(episode_row(stay, episode) for episode in decisions.episodes),
             *(self.audit_row(stay, audit(outcome, utc)) for outcome in decisions.outcomes),
         ]
         if decisions.ended is not None and before.profile is not None:
-            rows.append(self._row(stay, "profile", "profile", utc, codec.PROFILE.encode(before.profile)))
+            rows.append(HistoryRow(stay, "profile", "profile", utc, codec.PROFILE.encode(before.profile)))
         messages = self._rows(map(self._stamp.alarm, decisions.transitions))
         for episode in decisions.episodes:
             told = self._stamp.episode(episode, pseudonym, stay)
@@ -102,7 +98,7 @@ class Keeper:
 
     def record(self, audits: Sequence[Audit], state: State) -> None:
         """Keep lines for the record of the stay that no decision of the policy made."""
-        stay = state.patient.profile.stay if state.patient else NO_STAY
+        stay = NO_STAY if state.profile is None else state.profile.stay
         self._outbox.commit(changes=Changes(rows=[self.audit_row(stay, one) for one in audits]))
 
     def clips(self, proofs: Iterable[Kept | Deletion]) -> None:
@@ -120,7 +116,7 @@ class Keeper:
     def audit_row(self, stay: str, line: Audit) -> HistoryRow:
         """A line of the record, as it is kept."""
         self._audits += 1
-        return self._row(stay, "audit", f"{self._stamp.boot_id}-{self._audits}", line.utc, codec.AUDIT.encode(line))
+        return HistoryRow(stay, "audit", f"{self._stamp.boot_id}-{self._audits}", line.utc, codec.AUDIT.encode(line))
 
     def _forgotten(self, one: Forgotten) -> HistoryRow:
         detail = f"Stay {one.stay} deleted: {one.rows} rows, SHA-256 {one.sha256}."
@@ -133,9 +129,15 @@ class Keeper:
     def _level(self, state: State) -> dict[str, bytes]:
         return stored(map(self._stamp.alarm_part, ranked(state.alarms.alarms.values())))
 
-    @staticmethod
-    def _row(stay: str, kind: Kind, row_id: str, utc: float, body: bytes) -> HistoryRow:
-        return HistoryRow(stay, kind, row_id, utc, body)
+
+def hour_row(stay: str, hour: HourSummary) -> HistoryRow:
+    """An hour of a stay, as it is kept."""
+    return HistoryRow(stay, "hour", f"{hour.begin_utc:.0f}", hour.begin_utc, codec.HOUR.encode(hour))
+
+
+def episode_row(stay: str, episode: Episode) -> HistoryRow:
+    """An episode of a stay, as it is kept."""
+    return HistoryRow(stay, "episode", episode.id, episode.onset_utc, codec.EPISODE.encode(episode))
 
 
 def _of_clip(proof: Kept | Deletion, utc: float) -> tuple[str, Audit]:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from npng_edge.bedside.keeping import episode_row, hour_row
 from npng_edge.policy import asked
 from npng_edge.policy.analgesia import interlock
 from npng_edge.policy.stays import life_cycle
@@ -125,11 +126,8 @@ def rows_of(stay: Stay) -> list[HistoryRow]:
     """A stay from another bed, as it is kept here."""
     name = stay.profile.stay
     return [
-        *(
-            HistoryRow(name, "hour", f"{one.begin_utc:.0f}", one.begin_utc, codec.HOUR.encode(one))
-            for one in stay.hours
-        ),
-        *(HistoryRow(name, "episode", one.id, one.onset_utc, codec.EPISODE.encode(one)) for one in stay.episodes),
+        *(hour_row(name, hour) for hour in stay.hours),
+        *(episode_row(name, episode) for episode in stay.episodes),
         *(
             HistoryRow(name, "audit", f"imported-{number}", one.utc, codec.AUDIT.encode(one))
             for number, one in enumerate(stay.audit)

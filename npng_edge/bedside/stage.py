@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from npng_edge import __version__, host
-from npng_edge.bedside.commands import Answer, Commands, mistakes
+from npng_edge.bedside.commands import Answer, Commands
 from npng_edge.bedside.events import Event, ModelsOpened, PolicyChanged, ReadingMade
 from npng_edge.bedside.health import HealthMeter
 from npng_edge.bedside.keeping import Keeper
@@ -40,6 +40,7 @@ from npng_edge.settings import Broker
 from npng_edge.stage import Stage
 from npng_edge.units import CameraStatus, Moment
 from npng_edge.vitals import Vitals
+from npng_edge.wire import mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -351,14 +352,16 @@ class Bedside(Stage):
             **self._meter.faults(self._policy.technical, now, time.time(), watching=watching),
         }
         for condition, cause in faults.items():
-            self._take_fault(condition, cause, now)
+            # What persists is judged at every tick.
+            if cause != self._state.faults.get(condition):
+                self._take_fault(condition, cause, now)
         self._keeper.clips(self._filming.proofs(clock_right="clock" not in self._state.faults))
 
     def _moment(self, now: float) -> Moment:
         return Moment(now, self._stamp.wall(), self._synchronised)
 
     def _message(self, value: str) -> State:
-        patient = self._state.patient
+        profile = self._state.profile
         return State.model_validate(
             {
                 **self._stamp.envelope("state"),
@@ -366,6 +369,6 @@ class Bedside(Stage):
                 "since": self._since,
                 "software": __version__,
                 "models": self._models,
-                "patient": patient and patient.profile.patient,
+                "patient": profile and profile.patient,
             }
         )
