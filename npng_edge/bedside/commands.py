@@ -108,6 +108,10 @@ class Commands:
         """Word the answer to a request that was carried out or refused."""
         key = (made.name, made.request.id)
         response = self._response(made.name, made.request.id, made.outcome, made.refusal, made.detail, bundle)
+        if bundle is not None:
+            # Up to 8 MB each: only the newest is held, an older one is sealed again when it is asked for again.
+            for held in [name for name, answer in self._answers.items() if answer.bundle is not None]:
+                del self._answers[held]
         _remember(self._answers, key, response)
         event = self._asked.get(key)
         line = audit(made, self._stamp.wall())
