@@ -137,7 +137,7 @@ def _channel(entry: Entry) -> dict[str, Any]:
 
 def _parameters(entries: Iterable[Entry]) -> dict[str, Any]:
     texts = {name: field.description or "" for name, field in Place.model_fields.items()}
-    texts["request"] = "Name of the request that is answered, or `vitals` when such a message is refused."
+    texts["request"] = "Name of the request that is answered, or `vitals` or `receipt` when such a message is refused."
     return {name: {"description": texts[name]} for entry in entries for name in _names(entry)}
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from npng_edge.publish import messages
 from npng_edge.publish.messages import Envelope
-from npng_edge.publish.topics import MANNERS, SCORE_LATER, Manner
+from npng_edge.publish.topics import LATER, MANNERS, Manner
+from npng_edge.receipt import Receipt
 from npng_edge.requests import REQUESTS
 from npng_edge.vitals import Vitals
 
@@ -18,12 +19,13 @@ BED = "npng/v1/{facility}/{unit}/{bed}"
 """What stands before every topic."""
 INCOMING: dict[str, type[Message]] = {
     "vitals": Vitals,
+    "receipt": Receipt,
     **{f"request/{name}": model for name, model in REQUESTS.items()},
 }
 """By topic under the bed."""
 ASKED = Manner(qos=1, retain=False, expiry_s=None)
 """How a bed wants to be told things; it subscribes at QoS 1."""
-LATER = {"pain": SCORE_LATER}
+WAITED = {"pain": LATER}
 """Messages that also come in a second manner, after they waited in the outbox."""
 
 
@@ -51,8 +53,8 @@ class Entry:
 
     @property
     def answered(self) -> bool:
-        """Whether there are responses to it: to a request always, to `vitals` when they are refused."""
-        return self.topic == "vitals" or self.topic.startswith("request/")
+        """Whether there are responses to it: to a request always, to `vitals` and `receipt` when they are refused."""
+        return self.topic in ("vitals", "receipt") or self.topic.startswith("request/")
 
     @property
     def summary(self) -> str:
@@ -84,7 +86,7 @@ def catalogue() -> tuple[Entry, ...]:
                 topic="response/{request}" if name == "response" else name,
                 outgoing=True,
                 manner=MANNERS[name],
-                later=LATER.get(name),
+                later=WAITED.get(name),
             )
             for name in sorted(sent, key=list(MANNERS).index)
         ),

@@ -93,6 +93,7 @@ def ask(broker: Broker, place: Place, name: str, request: Request, patience_s: f
         will=None,
         subscriptions=(own,),
         emit=events.put,
+        keeps_session=False,
     )
     client.start()
     try:

@@ -103,13 +103,27 @@ def watch(
     config_file: ConfigOption = None,
     broker: BrokerOption = None,
     bed: Annotated[Optional[str], typer.Option(help="Only this bed: facility/unit/bed.")] = None,
+    journal: Annotated[
+        Optional[Path], typer.Option(help="Be the station: keep every alarm in this SQLite file and send receipts.")
+    ] = None,
+    name: Annotated[Optional[str], typer.Option("--as", help="Name of the station; else the host's name.")] = None,
 ) -> None:
     """Show a live board of all beds, fed by MQTT only. Ctrl-C ends it."""
-    from npng_edge import board
+    import socket
+    from contextlib import ExitStack, closing
 
+    from npng_edge.station import board
+    from npng_edge.station.journal import Journal, JournalError
+    from npng_edge.station.receiver import Receiver
+
+    place = _place(bed) if bed else None
     try:
-        board.watch(_broker(config_file, broker), _place(bed) if bed else None, console=console)
-    except board.WatchError as error:
+        with ExitStack() as open_:
+            receiver = None
+            if journal is not None:
+                receiver = open_.enter_context(closing(Receiver(name or socket.gethostname(), Journal(journal))))
+            board.watch(_broker(config_file, broker), place, console=console, receiver=receiver)
+    except (board.WatchError, JournalError) as error:
         fail(error)
 
 
@@ -139,6 +153,10 @@ def ask(  # noqa: PLR0913 - the options of one command
                 console.print(
                     f"{answer.outcome}{reason} {answer.detail}".rstrip(), markup=False, highlight=False, soft_wrap=True
                 )
+        failed = [check for check in last.checks or () if check.passed is False]
+        for check in last.checks or ():
+            word = {True: "works", False: "FAILED", None: "not known"}[check.passed]
+            console.print(f"  {check.name:<12} {word:<9} {check.detail}", markup=False, highlight=False, soft_wrap=True)
         if last.bundle is not None and save is not None:
             save.write_text(last.bundle, encoding="ascii")
             console.print(f"written: {save}", markup=False, highlight=False)
@@ -146,7 +164,7 @@ def ask(  # noqa: PLR0913 - the options of one command
         fail(error)
     except OSError as error:
         fail(f"{save}: {error.strerror}")
-    if last.outcome == "refused":
+    if last.outcome == "refused" or failed:
         raise typer.Exit(1)
 
 

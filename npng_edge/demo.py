@@ -17,11 +17,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from npng_edge import board, config
+from npng_edge import config
 from npng_edge.ask import AskError, ask, make_request
-from npng_edge.board_words import printable
 from npng_edge.requests import RefusalReason
 from npng_edge.settings import Broker, Settings
+from npng_edge.station import board
+from npng_edge.station.journal import Journal, JournalError
+from npng_edge.station.receiver import Receiver
+from npng_edge.station.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,8 +92,10 @@ def run(path: Path | None, seconds: float | None, console: Console, daemon: Sequ
             running.callback(timer.cancel)
             timer.start()
         try:
-            board.watch(broker, settings.place, console=console, until=lambda _board: stop.is_set())
-        except board.WatchError as error:
+            receiver = Receiver("npng-edge demo", Journal(folder / "demo-station.sqlite3"))
+            running.callback(receiver.close)
+            board.watch(broker, settings.place, console=console, receiver=receiver, until=lambda _board: stop.is_set())
+        except (board.WatchError, JournalError) as error:
             raise DemoError(str(error)) from None
         for line in assigning:
             console.print(printable(line), markup=False)
@@ -176,7 +181,7 @@ def _mosquitto(program: Path, port: int, folder: Path, stop: threading.Event) ->
     file = folder / "demo-broker.conf"
     file.write_text(
         f"listener {port} {_LOOPBACK}\nallow_anonymous true\npersistence false\n"
-        "log_dest stdout\nmax_queued_messages 0\n"
+        "log_dest stdout\nmax_queued_messages 0\nset_tcp_nodelay true\n"
     )
     log = folder / "demo-broker.log"
     with _process("broker", [str(program), "-c", str(file)], log, _STOP_BROKER_S, stop):

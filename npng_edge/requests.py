@@ -25,6 +25,8 @@ Milligrams = Annotated[float, Field(gt=0, le=1000)]
 
 LONGEST_ORDER = timedelta(days=7)
 """An order or an override that would last longer is refused: somebody must look again."""
+LONGEST_REPLAY = 1000
+"""Messages in one request."""
 
 
 class Request(Message):
@@ -254,6 +256,34 @@ class FetchEpisode(Request):
     """Of the episode."""
 
 
+class Replay(Request):
+    """To `request/replay`: send these alarms again, because the sequence has a gap."""
+
+    schema_: Literal["npng/request-replay/1"] = Field(default="npng/request-replay/1", alias="schema")
+    """Name and version of the message."""
+    run: Identifier
+    """The `boot_id` of the missing messages."""
+    first: Annotated[int, Field(ge=1)]
+    """Lowest `sequence` that is missing."""
+    last: Annotated[int, Field(ge=1)]
+    """Highest one; at the most 1000 messages in one request."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Replay:
+        if not self.first <= self.last < self.first + LONGEST_REPLAY:
+            raise ValueError(
+                f"last must not be before first, and at the most {LONGEST_REPLAY} messages may be asked for"
+            )
+        return self
+
+
+class SelfTest(Request):
+    """To `request/self-test`: check everything that the alarms need, and sound the local signal for a moment."""
+
+    schema_: Literal["npng/request-self-test/1"] = Field(default="npng/request-self-test/1", alias="schema")
+    """Name and version of the message."""
+
+
 REQUESTS: MappingProxyType[str, type[Request]] = MappingProxyType(
     {
         model.model_fields["schema_"].default.split("/")[1].removeprefix("request-"): model
@@ -275,6 +305,8 @@ REQUESTS: MappingProxyType[str, type[Request]] = MappingProxyType(
             StopOrder,
             BolusAnswer,
             FetchEpisode,
+            Replay,
+            SelfTest,
         )
     }
 )

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import json
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from broker import MosquittoBroker, Station
-from daemon_process import DaemonProcess
+from daemon_process import BED, DaemonProcess
+from jsonschema import Draft202012Validator
+
+from npng_edge.publish.topics import MANNERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -50,6 +55,18 @@ def make_daemon(tmp_path: Path, broker: MosquittoBroker) -> Iterator[Callable[..
 
 @pytest.fixture
 def station(broker: MosquittoBroker) -> Iterator[Station]:
+    """Hears everything and sends receipts; at the end all that the bed said is held against the contract."""
     listening = Station(broker, "npng/#")
     yield listening
     listening.close()
+    for message in listening.messages:
+        level = message.topic.removeprefix(f"{BED}/").split("/")[0]
+        if message.topic.startswith(f"{BED}/") and level in MANNERS and message.payload:
+            contract_schema(level).validate(json.loads(message.payload))
+
+
+@cache
+def contract_schema(name: str) -> Draft202012Validator:
+    """The schema of a message, as it is published in the contract."""
+    file = Path(__file__).parent.parent / "contract" / "schemas" / f"{name}.json"
+    return Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))

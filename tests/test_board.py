@@ -13,16 +13,16 @@ import pytest
 from broker import MosquittoBroker, Station
 from rich.console import Console
 
-from npng_edge.board import WatchError, watch
-from npng_edge.board_model import FUSED_S, LOST_S, STALE_S, Board, episode, fusion, on_message, rank, score, status
-from npng_edge.board_view import draw
-from npng_edge.board_words import event_words, score_words
 from npng_edge.policy.happening.episode import Closing, Episode, Trigger, TriggerKind
 from npng_edge.policy.vital.autonomic import Autonomic
 from npng_edge.policy.vital.fusion import Fusion
 from npng_edge.publish.messages import Envelope, State
 from npng_edge.publish.stamp import PatientFacts, Stamp
 from npng_edge.settings import Broker, Place
+from npng_edge.station.board import WatchError, watch
+from npng_edge.station.model import FUSED_S, LOST_S, STALE_S, Board, episode, fusion, on_message, rank, score, status
+from npng_edge.station.view import draw
+from npng_edge.station.words import event_words, score_words
 from npng_edge.units import (
     ACTION_UNITS,
     ActionUnits,
@@ -595,7 +595,7 @@ def test_a_refusing_broker_is_named(make_broker: Callable[..., MosquittoBroker],
     password.write_text("wrong\n")
     settings = Broker(host=server.host, port=server.port, username="board", password_file=password)
     said = plain(settings, lambda board: board.connection.startswith("refused"))
-    assert "broker: refused: Not authorized" in said
+    assert f"broker: refused: {server.host}:{server.port}: Not authorized" in said
     password.write_text("right\n")
     assert "broker: connected" in plain(settings, lambda board: board.connection == "connected")
 

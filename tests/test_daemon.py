@@ -293,6 +293,53 @@ def test_a_recorded_stream_replays_to_the_same_alarms(
     assert "P-0001" in summary.reports[0].read_text()
 
 
+def test_a_station_that_stops_sending_receipts_is_noticed_and_told_everything_when_it_is_back(
+    make_daemon: Callable[..., DaemonProcess], station: Station
+) -> None:
+    make_daemon(camera=clip("pain.mp4")).start()
+    station.wait_for(on("health", lambda health: health["receipt_age_s"] is not None))
+    station.receipts = False
+    silent = time.monotonic()
+    start = body(station.wait_for(transition("station-not-listening", "start"), ALARM_S))
+    assert time.monotonic() - silent < 15.0
+    assert start["alarm"]["cause"] == "No station has sent a receipt for 10 s."
+    again = body(station.wait_for(transition("station-not-listening", "start"), ALARM_S))
+    assert again["id"] == start["id"]  # Nobody has confirmed it: it comes again.
+    station.receipts = True
+    station.wait_for(transition("station-not-listening", "end"), ALARM_S)
+    station.wait_for(on("health", lambda health: health["outbox"]["alarms"] == 0), ALARM_S)
+
+
+def test_confirmed_alarms_come_again_on_request_and_the_self_test_tells_what_works(
+    make_daemon: Callable[..., DaemonProcess], broker: MosquittoBroker, station: Station
+) -> None:
+    make_daemon(camera=clip("pain.mp4")).start()
+    assign(broker)
+    first = body(station.wait_for(on("alarm"), ALARM_S))
+    station.wait_for(on("health", lambda health: health["outbox"]["alarms"] == 0), ALARM_S)
+    run, number = first["boot_id"], first["sequence"]
+    assert answers(broker, "replay", f"run={run}", f"first={number}", f"last={number}") == ["done"]
+    assert body(station.wait_for(on("alarm", lambda told: told["sequence"] == number))) == first
+    assert answers(broker, "replay", "run=another", "first=1", "last=2") == ["unknown-id"]
+    request = make_request("self-test", [], who="technician", why=None, patience_s=20.0)
+    place = Place(facility="test", unit="ward", bed="bed-7")
+    (answer,) = ask(Broker(port=broker.port), place, "self-test", request, 20.0)
+    assert answer.checks is not None
+    found = {check.name: check.passed for check in answer.checks}
+    works = ("camera", "models", "storage", "broker", "station")
+    assert {name: found[name] for name in works} == dict.fromkeys(works, True)
+
+
+def test_a_receipt_that_cannot_be_read_is_refused_aloud(
+    make_daemon: Callable[..., DaemonProcess], station: Station
+) -> None:
+    make_daemon(camera=clip("pain.mp4")).start()
+    station.wait_for(on("health"))
+    station.publish(f"{BED}/receipt", b'{"schema":"npng/receipt/1","station":"s","ids":[]}')
+    refused = body(station.wait_for(on("response/receipt")))
+    assert (refused["outcome"], refused["reason"]) == ("refused", "malformed")
+
+
 def test_a_bed_that_is_not_there_does_not_answer(broker: MosquittoBroker) -> None:
     with pytest.raises(AskError, match="did not answer"):
         answers(broker, "baseline", "action=capture", bed="nobody", patience_s=1.0)

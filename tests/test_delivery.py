@@ -11,11 +11,26 @@ import pytest
 from broker import MosquittoBroker, Station
 
 from npng_edge.publish.client import Client
-from npng_edge.publish.delivery import ACK_TIMEOUT_S, FLUSH_ROWS, FLUSH_S, RETRY_MAX_S, RETRY_MIN_S, WINDOW, Delivery
+from npng_edge.publish.delivery import (
+    ACK_TIMEOUT_S,
+    BRIEF_S,
+    FLUSH_ROWS,
+    FLUSH_S,
+    RECEIPT_WAIT_S,
+    RESEND_MAX_S,
+    RESEND_MIN_S,
+    RETRY_MAX_S,
+    RETRY_MIN_S,
+    WINDOW,
+    Delivery,
+    DeliveryStatus,
+)
 from npng_edge.publish.events import Disconnected, Published, Received, Ticket
+from npng_edge.publish.listening import SILENT_S
 from npng_edge.publish.messages import Alarms, State
 from npng_edge.publish.stamp import Stamp
 from npng_edge.publish.topics import Topics
+from npng_edge.receipt import Receipt
 from npng_edge.record.outbox import Outbox, Outgoing
 from npng_edge.settings import Broker, Place
 
@@ -31,7 +46,11 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def alarm(number: int, topic: str = TOPICS.alarm) -> Outgoing:
-    return Outgoing(f"alarm-{number}", "alarm", topic, b"alarm %d" % number)
+    return Outgoing(f"alarm-{number}", "alarm", topic, said(number))
+
+
+def said(number: int) -> bytes:
+    return b'{"id":"alarm-%d"}' % number
 
 
 def score(number: int) -> Outgoing:
@@ -59,28 +78,38 @@ class Device:
             Broker(host=broker.host, port=broker.port, keepalive_s=2, reconnect_min_s=0.05, reconnect_max_s=0.2),
             client_id="bed-f-u-b",
             will=lambda: (TOPICS.state, make_state(self.stamp, "offline").payload()),
-            subscriptions=[TOPICS.requests, TOPICS.state],
+            subscriptions=[TOPICS.requests, TOPICS.receipt, TOPICS.state],
             emit=self.events.put,
         )
         self.delivery = Delivery(
             self.outbox, self.client, TOPICS, online=lambda: make_state(self.stamp, "online"), now=time.monotonic()
         )
-        self.delivery.level(self.level(0))
+        self.tell_level(0)
         self.client.start()
 
-    def level(self, checks: int) -> bytes:
-        return self.stamp.alarms([], {}, checks).payload()
+    def tell_level(self, checks: int) -> None:
+        message = self.stamp.alarms([], {}, checks)
+        self.delivery.level(message.id, message.payload())
+
+    def status(self) -> DeliveryStatus:
+        return self.delivery.status(time.monotonic())
 
     def pump(self, until: Callable[[], bool], timeout: float = 15.0) -> None:
         """Run the owner's loop until something is so."""
         deadline = time.monotonic() + timeout
         while not until():
-            assert time.monotonic() < deadline, self.delivery.status()
+            assert time.monotonic() < deadline, self.status()
             with suppress(queue.Empty):
-                self.delivery.handle(self.events.get(timeout=0.02), time.monotonic())
+                self.take(self.events.get(timeout=0.02))
                 while True:
-                    self.delivery.handle(self.events.get_nowait(), time.monotonic())
+                    self.take(self.events.get_nowait())
             self.delivery.step(time.monotonic())
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Received) and event.topic == TOPICS.receipt:
+            self.delivery.receipt(Receipt.parse(event.payload).ids, time.monotonic())
+        else:
+            self.delivery.handle(event, time.monotonic())
 
     def pump_until_empty(self) -> None:
         self.pump(lambda: self.outbox.status().depth == 0)
@@ -144,13 +173,13 @@ def test_alarms_made_while_the_broker_is_away_arrive_in_order_when_it_comes(
     bed = device(broker)
     bed.outbox.commit([score(1), *(alarm(n) for n in range(50)), score(2)])
     bed.delivery.step(time.monotonic())
-    assert not bed.delivery.status().connected
+    assert not bed.status().connected
     broker.start()
     station.wait_subscribed()
     bed.pump_until_empty()
     station.wait_for(lambda m: m.payload == b"score 2")
     assert [m.topic for m in station.messages[:2]] == [TOPICS.state, TOPICS.alarms]
-    assert payloads(station, TOPICS.alarm) == [b"alarm %d" % n for n in range(50)]
+    assert payloads(station, TOPICS.alarm) == [said(n) for n in range(50)]
     assert payloads(station, TOPICS.pain) == [b"score 1", b"score 2"]
     order = [m.topic for m in station.messages if m.topic in (TOPICS.alarm, TOPICS.pain)]
     assert order == sorted(order)  # Alarms before scores.
@@ -169,24 +198,24 @@ def test_nothing_is_lost_or_out_of_order_when_the_broker_is_killed_again_and_aga
     bed = device(broker)
     number = 0
     for _ in range(5):
-        bed.pump(lambda: bed.delivery.status().connected)
+        bed.pump(lambda: bed.status().connected)
         station.wait_subscribed()
         bed.outbox.commit([alarm(number + n) for n in range(20)])
         number += 20
-        half = b"alarm %d" % (number - 10)
+        half = said(number - 10)
         bed.pump(lambda: bed.outbox.status().depth <= 9)
         station.wait_for(lambda m, half=half: m.payload == half)  # type: ignore[misc]
         bed.delivery.step(time.monotonic())  # The next one leaves, and its acknowledgement may never come.
         broker.kill()
         bed.outbox.commit([alarm(number)])
         number += 1
-        bed.pump(lambda: not bed.delivery.status().connected)
+        bed.pump(lambda: not bed.status().connected)
         broker.start()
     station.wait_subscribed()
     bed.pump_until_empty()
-    last = b"alarm %d" % (number - 1)
+    last = said(number - 1)
     station.wait_for(lambda m: m.payload == last)
-    assert first_seen(payloads(station, TOPICS.alarm)) == [b"alarm %d" % n for n in range(number)]
+    assert first_seen(payloads(station, TOPICS.alarm)) == [said(n) for n in range(number)]
 
 
 def test_a_restart_of_the_device_delivers_what_was_pending(
@@ -203,8 +232,8 @@ def test_a_restart_of_the_device_delivers_what_was_pending(
     assert second.outbox.present() == {"boot-2": b"body"}
     second.outbox.commit([alarm(3)])
     second.pump_until_empty()
-    station.wait_for(lambda m: m.payload == b"alarm 3")
-    assert payloads(station, TOPICS.alarm) == [b"alarm 1", b"alarm 2", b"alarm 3"]
+    station.wait_for(lambda m: m.payload == said(3))
+    assert payloads(station, TOPICS.alarm) == [said(1), said(2), said(3)]
 
 
 def test_a_device_that_dies_is_offline_and_comes_back_online(
@@ -212,13 +241,13 @@ def test_a_device_that_dies_is_offline_and_comes_back_online(
 ) -> None:
     station = listen(broker, TOPICS.state)
     first = device(broker)
-    first.pump(lambda: first.delivery.status().connected)
+    first.pump(lambda: first.status().connected)
     station.wait_for(lambda m: State.parse(m.payload).value == "online")
     first.die()
     will = State.parse(station.wait_for(lambda m: State.parse(m.payload).value == "offline").payload)
     assert will.boot_id == "boot"
     second = device(broker, boot_id="second")
-    second.pump(lambda: second.delivery.status().connected)
+    second.pump(lambda: second.status().connected)
     online = State.parse(station.wait_for(lambda m: State.parse(m.payload).value == "online").payload)
     assert online.boot_id == "second"
     second.close()
@@ -229,9 +258,9 @@ def test_a_late_station_reads_state_and_alarms_from_the_retained_messages_alone(
     broker: MosquittoBroker, device: Callable[..., Device], listen: Callable[..., Station]
 ) -> None:
     bed = device(broker)
-    bed.pump(lambda: bed.delivery.status().no_listener is not None)
-    bed.delivery.level(bed.level(41))
-    bed.delivery.level(bed.level(42))
+    bed.pump(lambda: bed.status().connected and not bed.delivery._wanted)
+    bed.tell_level(41)
+    bed.tell_level(42)
     bed.pump(lambda: not bed.delivery._wanted)
     station = listen(broker, f"{TOPICS.bed}/#")
     level = station.wait_for(lambda m: m.topic == TOPICS.alarms)
@@ -246,17 +275,17 @@ def test_an_alarm_that_nobody_listens_to_stays_and_goes_as_soon_as_somebody_does
 ) -> None:
     bed = device(broker)
     bed.outbox.commit([alarm(1), alarm(2)])
-    bed.pump(lambda: bed.delivery.status().no_listener is True and bed.delivery.status().last_error is not None)
-    status = bed.delivery.status()
+    bed.pump(lambda: bed.status().deaf is not None and bed.status().last_error is not None)
+    status = bed.status()
     assert status.outbox.depth == 2
     assert status.last_error is not None
     assert "No matching subscribers" in status.last_error
     station = listen(broker, f"{TOPICS.bed}/#")
-    bed.delivery.level(bed.level(1))
+    bed.tell_level(1)
     bed.pump_until_empty()
-    assert bed.delivery.status().no_listener is False
-    station.wait_for(lambda m: m.payload == b"alarm 2")
-    assert payloads(station, TOPICS.alarm) == [b"alarm 1", b"alarm 2"]
+    assert bed.status().deaf is None
+    station.wait_for(lambda m: m.payload == said(2))
+    assert payloads(station, TOPICS.alarm) == [said(1), said(2)]
 
 
 def test_a_stale_offline_at_the_broker_is_replaced(
@@ -265,7 +294,7 @@ def test_a_stale_offline_at_the_broker_is_replaced(
     station = listen(broker, TOPICS.state)
     station.publish(TOPICS.state, b"left over by something else", retain=True)
     bed = device(broker)
-    bed.pump(lambda: bed.delivery.status().connected and not bed.delivery._wanted)
+    bed.pump(lambda: bed.status().connected and not bed.delivery._wanted)
     station.publish(TOPICS.state, make_state(make_stamp("boot"), "offline").payload(), retain=True)
     bed.pump(lambda: TOPICS.state in bed.delivery._wanted)
     bed.pump(lambda: not bed.delivery._wanted)
@@ -279,14 +308,14 @@ def test_a_frozen_broker_is_noticed_and_nothing_is_lost(
 ) -> None:
     station = listen(broker, f"{TOPICS.bed}/#")
     bed = device(broker)
-    bed.pump(lambda: bed.delivery.status().connected)
+    bed.pump(lambda: bed.status().connected)
     broker.send(signal.SIGSTOP)
     bed.outbox.commit([alarm(1), alarm(2)])
-    bed.pump(lambda: not bed.delivery.status().connected)  # By the keepalive of 2 s.
+    bed.pump(lambda: not bed.status().connected)  # By the keepalive of 2 s.
     broker.send(signal.SIGCONT)
     bed.pump_until_empty()
-    station.wait_for(lambda m: m.payload == b"alarm 2")
-    assert first_seen(payloads(station, TOPICS.alarm)) == [b"alarm 1", b"alarm 2"]
+    station.wait_for(lambda m: m.payload == said(2))
+    assert first_seen(payloads(station, TOPICS.alarm)) == [said(1), said(2)]
 
 
 def test_a_backlog_is_delivered_in_order(
@@ -297,7 +326,7 @@ def test_a_backlog_is_delivered_in_order(
     bed.outbox.commit([alarm(n) for n in range(100)] + [score(n) for n in range(500)])
     bed.pump_until_empty()
     station.wait_for(lambda m: m.payload == b"score 499")
-    assert payloads(station, TOPICS.alarm) == [b"alarm %d" % n for n in range(100)]
+    assert payloads(station, TOPICS.alarm) == [said(n) for n in range(100)]
     assert payloads(station, TOPICS.pain) == [b"score %d" % n for n in range(500)]
 
 
@@ -333,6 +362,17 @@ class Bench:
             if topic == TOPICS.state:
                 self.answer(ticket, 0)
 
+    def status(self) -> DeliveryStatus:
+        return self.delivery.status(self.now)
+
+    def receipt(self, *ids: str) -> None:
+        self.delivery.receipt(ids, self.now)
+
+    def confirm(self, number: int) -> None:
+        """The broker takes the last message, and the station confirms this alarm."""
+        self.answer(self.last, 0)
+        self.receipt(f"alarm-{number}")
+
     def answer(self, ticket: Ticket, code: int) -> None:
         self.delivery.handle(Published(ticket, code, f"code {code:#x}"), self.now)
 
@@ -359,7 +399,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def test_a_row_stays_on_every_code_but_success_and_the_next_one_waits_for_it(bench: Bench, code: int) -> None:
     bench.outbox.commit([alarm(1), alarm(2)])
     bench.connect()
-    assert [payload for _, payload, _ in bench.wire.sent[1:]] == [b"alarm 1"]
+    assert [payload for _, payload, _ in bench.wire.sent[1:]] == [said(1)]
     waits = []
     for _ in range(7):
         bench.answer(bench.last, code)
@@ -367,13 +407,13 @@ def test_a_row_stays_on_every_code_but_success_and_the_next_one_waits_for_it(ben
         while not bench.step(0.5):
             waited += 0.5
         waits.append(waited + 0.5)
-        assert bench.wire.sent[-1][1] == b"alarm 1"
+        assert bench.wire.sent[-1][1] == said(1)
     assert waits[0] == RETRY_MIN_S
     assert waits == sorted(waits)
     assert waits[-1] == RETRY_MAX_S
     assert bench.outbox.status().depth == 2
-    bench.answer(bench.last, 0)
-    assert bench.step() == [b"alarm 2"]
+    bench.confirm(1)
+    assert bench.step() == [said(2)]
     bench.step(FLUSH_S)
     assert bench.outbox.status().depth == 1
 
@@ -382,8 +422,13 @@ def test_a_topic_that_is_refused_does_not_hold_up_the_others(bench: Bench) -> No
     """A device that was moved to another bed may not be allowed to write under the old one any more."""
     bench.outbox.commit([alarm(n, topic="npng/v1/f/u/old/alarm") for n in range(3 * WINDOW)] + [alarm(100)])
     bench.connect()
+    assert bench.wire.sent[-1][1] == said(100)
+    bench.confirm(100)
+    assert bench.step() == [said(n) for n in range(WINDOW)]
     bench.answer(bench.last, 0x87)
-    assert bench.step() == [b"alarm 100"]
+    assert bench.step() == []
+    bench.outbox.commit([alarm(101)])
+    assert bench.step() == [said(101)]
 
 
 def test_no_answer_in_time_is_a_failure(bench: Bench) -> None:
@@ -392,8 +437,8 @@ def test_no_answer_in_time_is_a_failure(bench: Bench) -> None:
     late = bench.last
     assert bench.step(ACK_TIMEOUT_S) == []
     assert bench.step(0.1) == []
-    assert "no acknowledgement" in str(bench.delivery.status().last_error)
-    assert bench.step(RETRY_MIN_S) == [b"alarm 1"]
+    assert "no acknowledgement" in str(bench.status().last_error)
+    assert bench.step(RETRY_MIN_S) == [said(1)]
     bench.answer(late, 0)  # Too late to be told from a stranger; the row waits for the second one.
     bench.delivery.flush()
     assert bench.outbox.status().depth == 1
@@ -404,7 +449,7 @@ def test_an_answer_of_an_earlier_connection_is_not_taken_for_one_of_this(bench: 
     bench.connect()
     old = bench.last
     bench.connect(2)  # It was lost and made anew before anything was heard of it.
-    assert bench.wire.sent[-1][1] == b"alarm 1"
+    assert bench.wire.sent[-1][1] == said(1)
     bench.delivery.handle(Disconnected(1, "lost"), bench.now)
     bench.answer(old, 0)
     bench.delivery.flush()
@@ -426,24 +471,24 @@ def test_delivered_rows_are_removed_together_and_never_sent_again(bench: Bench) 
     bench.outbox.commit([alarm(n) for n in range(total)])
     bench.connect()
     depths = set()
-    for _ in range(total):
-        bench.answer(bench.last, 0)
+    for number in range(total):
+        bench.confirm(number)
         bench.step()
         depths.add(bench.outbox.status().depth)
     assert depths == {total, total - FLUSH_ROWS, total - 2 * FLUSH_ROWS, 0}
-    assert [payload for _, payload, _ in bench.wire.sent[1:]] == [b"alarm %d" % n for n in range(total)]
+    assert [payload for _, payload, _ in bench.wire.sent[1:]] == [said(n) for n in range(total)]
 
 
 def test_the_level_is_sent_again_until_it_is_taken_and_only_the_newest(bench: Bench) -> None:
-    bench.delivery.level(b"level 1")
+    bench.delivery.level("level-1", b"level 1")
     bench.connect()
     sent = {topic: ticket for topic, _, ticket in bench.wire.sent}
-    bench.delivery.level(b"level 2")
+    bench.delivery.level("level-2", b"level 2")
     assert bench.step() == []  # One at a time.
     bench.answer(sent[TOPICS.alarms], 0x80)
     assert bench.step(RETRY_MIN_S) == [b"level 2"]
     bench.answer(bench.last, 0x10)
-    assert bench.delivery.status().no_listener is True
+    assert bench.status().deaf == "The broker has no subscriber for this bed's alarms."
     assert bench.step(60) == []
 
 
@@ -463,3 +508,117 @@ def test_our_own_online_is_no_reason_to_say_it_again(bench: Bench) -> None:
         bench.delivery.handle(Received(TOPICS.state, payload, False, None, None), bench.now)
         bench.step()
         assert len(bench.wire.sent) == before + repaired
+
+
+def test_the_brokers_word_is_no_delivery_an_alarm_goes_with_the_receipt(bench: Bench) -> None:
+    bench.outbox.commit([alarm(1), alarm(2)])
+    bench.connect()
+    bench.answer(bench.last, 0)
+    assert bench.step(RECEIPT_WAIT_S - 0.1) == []  # The second one waits for the receipt of the first ..
+    assert bench.outbox.status().alarms == 2
+    assert bench.step(0.1) == [said(2)]  # .. but not for long.
+    bench.receipt("alarm-1", "alarm-2", "never-heard-of")
+    bench.step(FLUSH_S)
+    assert bench.outbox.status().alarms == 0
+
+
+def test_what_has_no_receipt_is_sent_again_in_order_with_back_off(bench: Bench) -> None:
+    bench.outbox.commit([alarm(n) for n in range(3)])
+    bench.connect()
+    bench.answer(bench.last, 0)
+    assert bench.step(RECEIPT_WAIT_S) == [said(1)]
+    bench.answer(bench.last, 0)
+    assert bench.step() == [said(2)]  # Nobody sends receipts: the newest one is not kept back any more.
+    bench.answer(bench.last, 0)
+    waits = []
+    for _ in range(6):
+        waited = 0.0
+        while not (first := bench.step(0.5)):
+            waited += 0.5
+        waits.append(waited + 0.5)
+        rounds = [*first]
+        while len(rounds) < 3:
+            bench.answer(bench.last, 0)
+            rounds += bench.step()
+        bench.answer(bench.last, 0)
+        assert rounds == [said(0), said(1), said(2)]
+    assert waits[0] == RESEND_MIN_S
+    assert waits == sorted(waits)
+    assert waits[-1] == RESEND_MAX_S
+
+
+def test_a_silent_station_is_noticed_and_gets_everything_when_it_is_back(bench: Bench) -> None:
+    bench.delivery.level("level-1", b"level 1")
+    bench.outbox.commit([alarm(1)])
+    bench.connect()
+    for _, _, ticket in bench.wire.sent[1:]:
+        bench.answer(ticket, 0)
+    bench.receipt("level-1")
+    assert bench.status().heard == bench.now
+    bench.step(SILENT_S)
+    assert bench.status().deaf is None
+    bench.answer(bench.last, 0)
+    bench.step(0.1)
+    assert bench.status().deaf == "No station has sent a receipt for 10 s."
+    bench.receipt("level-of-long-ago")  # A receipt that lay at the broker proves nothing.
+    assert bench.status().deaf is not None
+    bench.receipt("level-1")
+    assert bench.status().deaf is None
+    assert bench.step() == [said(1)]
+
+
+def test_a_station_that_confirms_levels_but_not_alarms_is_noticed(bench: Bench) -> None:
+    bench.delivery.level("level-1", b"level 1")
+    bench.outbox.commit([alarm(1)])
+    bench.connect()
+    reasons = set()
+    for _ in range(40):
+        for _, _, ticket in bench.wire.sent:
+            bench.answer(ticket, 0)
+        bench.receipt("level-1")
+        bench.step(0.5)
+        reasons.add(bench.status().deaf)
+    assert reasons == {None, "A station listens, but has not confirmed an alarm in 10 s."}
+
+
+def test_alarms_of_another_bed_that_the_device_was_are_done_with_the_brokers_word(bench: Bench) -> None:
+    """The station confirms them under the old bed's name, where this device may not listen."""
+    bench.outbox.commit([alarm(1, topic="npng/v1/f/u/old/alarm")])
+    bench.connect()
+    bench.answer(bench.last, 0)
+    bench.step(FLUSH_S)
+    assert bench.outbox.status().alarms == 0
+
+
+def test_brief_connections_do_not_end_an_outage(bench: Bench) -> None:
+    bench.connect(1)
+    bench.step(BRIEF_S + 1.0)
+    bench.wire.connection = None
+    bench.step()
+    begun = bench.now
+    for number in range(2, 6):
+        bench.connect(number)
+        bench.step(BRIEF_S - 1.0)
+        bench.wire.connection = None
+        bench.step()
+        assert bench.status().since == begun
+    bench.connect(7)
+    assert bench.status().since == bench.now
+
+
+def test_delivered_alarms_come_again_when_they_are_asked_for(bench: Bench) -> None:
+    bench.outbox.commit([alarm(n) for n in range(1, 5)])
+    bench.connect()
+    for number in range(1, 5):
+        bench.confirm(number)
+        bench.step(FLUSH_S)
+    assert bench.outbox.status().depth == 0
+    assert bench.outbox.again("b", lambda payload: payload in (said(2), said(3))) == 2
+    assert bench.outbox.again("another run", lambda _: True) == 0
+    assert bench.step() == [said(2)]
+    bench.confirm(2)
+    assert bench.step() == [said(3)]
+    bench.confirm(3)
+    bench.step(FLUSH_S)
+    assert bench.outbox.status().depth == 0
+    assert bench.outbox.again("b", lambda _: True) == 4

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "npng_edge"
-VOCABULARY = {"units", "settings", "wire", "requests", "vitals", "latest", "stage", "__version__"}
+VOCABULARY = {"units", "settings", "wire", "requests", "vitals", "receipt", "latest", "stage", "__version__"}
 MAY_IMPORT = {
     "policy": VOCABULARY,
     "capture": VOCABULARY,
     "infer": VOCABULARY,
+    "indicate": VOCABULARY | {"policy"},
     "record": VOCABULARY | {"policy"},
     "publish": VOCABULARY | {"policy", "record"},
     "units": set(),
@@ -20,6 +21,8 @@ MAY_IMPORT = {
     "wire": set(),
     "requests": {"wire"},
     "vitals": {"wire", "requests"},
+    "receipt": {"wire", "requests"},
+    "station": VOCABULARY | {"publish", "policy"},
     "latest": set(),
     "stage": set(),
 }

@@ -49,7 +49,11 @@ def score(number: int, size: int = 100) -> Outgoing:
 
 
 def ids(outbox: Outbox, limit: int = 1000) -> list[str]:
-    return [message.id for message in outbox.pending(limit)]
+    found, place = [], 0
+    while (row := outbox.next_alarm("bed/alarm", place)) is not None:
+        place = row[0]
+        found.append(row[1].id)
+    return (found + [message.id for message in outbox.others("bed/alarm", limit)])[:limit]
 
 
 def mount(folder: Path, options: str) -> None:
@@ -76,7 +80,8 @@ def test_alarms_come_before_scores_and_oldest_first(tmp_path: Path) -> None:
     outbox.commit([score(1), alarm(1), score(2), alarm(2)])
     assert ids(outbox) == ["alarm-1", "alarm-2", "score-1", "score-2"]
     assert ids(outbox, limit=1) == ["alarm-1"]
-    assert [m.id for m in outbox.pending(9, skip_topics={"bed/alarm"})] == ["score-1", "score-2"]
+    assert [m.id for m in outbox.others("bed/new/alarm", 9)] == ["alarm-1", "alarm-2", "score-1", "score-2"]
+    assert [m.id for m in outbox.others("bed/new/alarm", 9, {"bed/alarm"})] == ["score-1", "score-2"]
     outbox.done(["alarm-1", "score-2", "never-heard-of"])
     assert ids(outbox) == ["alarm-2", "score-1"]
     outbox.close()
@@ -91,7 +96,7 @@ def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:
     second = open_outbox(tmp_path)
     assert ids(second) == ["alarm-1", "alarm-2", "score-1"]
     assert second.present() == {"b": b"on"}
-    assert second.pending(1)[0] == alarm(1)
+    assert second.next_alarm("bed/alarm") == (1, alarm(1))
     second.close()
 
 

@@ -34,6 +34,15 @@ def responses(stamp: Stamp) -> Iterator[tuple[str, Message]]:
             "detail": "vas: Input should be less than or equal to 10 (got 11)",
         },
         "export": {"request": "export", "outcome": "done", "detail": "Sealed.", "bundle": BUNDLE},
+        "self-test": {
+            "request": "self-test",
+            "outcome": "done",
+            "detail": "Failed: station.",
+            "checks": [
+                {"name": "camera", "passed": True, "detail": "v4l2:/dev/video0 delivers pictures."},
+                {"name": "station", "passed": False, "detail": "No station has sent a receipt for 10 s."},
+            ],
+        },
     }
     common = {"request_id": "0f1d2c3b", "reason": None}
     for case, fields in cases.items():
@@ -42,7 +51,7 @@ def responses(stamp: Stamp) -> Iterator[tuple[str, Message]]:
 
 
 def incoming() -> Iterator[tuple[str, Message]]:
-    """`vitals` and every request."""
+    """`vitals`, `receipt` and every request."""
     cases: dict[str, dict[str, Any]] = {
         "vitals": {
             "source": "monitor-7",
@@ -61,6 +70,7 @@ def incoming() -> Iterator[tuple[str, Message]]:
             "consciousness": "alert",
             "sedation": "1",
         },
+        "receipt": {"station": "icu-station", "ids": ("4fd814a3-5606-4429-a87d-16dcd1511cce",)},
         "request/assign": {"patient": PATIENT, "clips": True},
         "request/discharge": {"patient": PATIENT, "why": "Home."},
         "request/export": {"patient": PATIENT, "transfer": True},
@@ -88,9 +98,12 @@ def incoming() -> Iterator[tuple[str, Message]]:
         "request/stop-order": {"patient": PATIENT},
         "request/bolus-answer": {"bolus_id": f"{BOOT}-b1", "outcome": "delivered", "delivered_mg": 1.0},
         "request/episode": {"episode_id": f"{BOOT}-e3"},
+        "request/replay": {"run": BOOT, "first": 12, "last": 14},
+        "request/self-test": {},
     }
     asked = {"who": NURSE, "expires": at(30)}
     for number, (case, fields) in enumerate(cases.items(), 1):
         topic = case.partition(".")[0]
-        common = {"id": f"m{number:04d}", **(asked if topic.startswith("request/") else {})}
+        common: dict[str, Any] = {} if topic == "receipt" else {"id": f"m{number:04d}"}
+        common |= asked if topic.startswith("request/") else {}
         yield case.replace("/", "-"), INCOMING[topic].model_validate({**common, **fields})

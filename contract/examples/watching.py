@@ -61,9 +61,11 @@ def device(stamp: Stamp) -> Iterator[tuple[str, Message]]:
                 "detect": {"p50": 21.4, "p95": 30.2},
                 "frame-to-message": {"p50": 96.5, "p95": 140.1},
             },
-            outbox={"depth": 0, "oldest_s": None, "bytes": 0, "thinned": 0},
+            outbox={"depth": 0, "oldest_s": None, "bytes": 0, "thinned": 0, "alarms": 0, "alarms_lost": 0},
             camera={"source": "v4l2:/dev/video0", "fault": None, "detail": "", "reopened": 0},
             alarms_present=("pain",),
+            receipt_age_s=1.2,
+            certificate_ends=at(86400 * 200),
         ),
     )
     yield (
@@ -74,7 +76,7 @@ def device(stamp: Stamp) -> Iterator[tuple[str, Message]]:
             capture_fps=None,
             inference_fps=None,
             latency_ms={},
-            outbox={"depth": 3, "oldest_s": 4.2, "bytes": 2710, "thinned": 0},
+            outbox={"depth": 3, "oldest_s": 4.2, "bytes": 2710, "thinned": 0, "alarms": 3, "alarms_lost": 0},
             camera={
                 "source": "v4l2:/dev/video0",
                 "fault": "lost",

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from npng_edge.policy.decisions import Outcome, audit
 from npng_edge.policy.stays.stay import Audit
-from npng_edge.publish.messages import Response
+from npng_edge.publish.messages import CheckPart, Response
 from npng_edge.requests import REQUESTS, Refusal, RefusalReason
 from npng_edge.wire import mistakes
 
@@ -88,11 +88,11 @@ class Commands:
             if event.retained:
                 reason = RefusalReason.NOT_ALLOWED
                 detail = "a request must not be retained: it would be carried out again after each start"
-            return self._refuse(name, event, reason, detail)
+            return self.refuse(name, event, reason, detail)
         try:
             request = model.parse(event.payload)
         except ValidationError as error:
-            return self._refuse(name, event, RefusalReason.MALFORMED, mistakes(error))
+            return self.refuse(name, event, RefusalReason.MALFORMED, mistakes(error))
         key = (name, request.id)
         if key in self._answers:
             again = self._answers[key]
@@ -104,10 +104,12 @@ class Commands:
         logger.info("request %s by %s", name, request.who)
         return request
 
-    def answer(self, made: Outcome, bundle: str | None = None) -> Answer:
+    def answer(self, made: Outcome, bundle: str | None = None, checks: tuple[CheckPart, ...] | None = None) -> Answer:
         """Word the answer to a request that was carried out or refused."""
         key = (made.name, made.request.id)
-        response = self._response(made.name, made.request.id, made.outcome, made.refusal, made.detail, bundle)
+        response = self._response(
+            made.name, made.request.id, made.outcome, made.refusal, made.detail, bundle=bundle, checks=checks
+        )
         if bundle is not None:
             # Up to 8 MB each: only the newest is held, an older one is sealed again when it is asked for again.
             for held in [name for name, answer in self._answers.items() if answer.bundle is not None]:
@@ -119,25 +121,21 @@ class Commands:
             return Answer(made.name, None, None, response, line)
         return Answer(made.name, event.response_topic, event.correlation, response, line)
 
-    def refuse_vitals(self, event: Received, reason: RefusalReason, detail: str) -> Answer:
-        """Word the refusal of a `vitals` message; nothing is said of one that is taken."""
-        return self._refuse("vitals", event, reason, detail)
-
-    def _refuse(self, name: str, event: Received, reason: RefusalReason, detail: str) -> Answer:
-        """Refuse what could not be read."""
+    def refuse(self, name: str, event: Received, reason: RefusalReason, detail: str) -> Answer:
+        """Word the refusal of what could not be read, or of `vitals`, of which nothing is said when they are taken."""
         logger.warning("%s refused: %s", event.topic, detail)
         response = self._response(name, None, "refused", Refusal(reason, detail))
         audit = Audit(self._utc_now().timestamp(), name, None, None, "refused", reason.value, detail)
         return Answer(name, event.response_topic, event.correlation, response, audit)
 
-    def _response(  # noqa: PLR0913 - the fields of a response
+    def _response(
         self,
         name: str,
         request_id: str | None,
         outcome: str,
         refusal: Refusal | None,
         detail: str = "",
-        bundle: str | None = None,
+        **more: str | tuple[CheckPart, ...] | None,
     ) -> Response:
         return Response.model_validate(
             {
@@ -147,7 +145,7 @@ class Commands:
                 "outcome": outcome,
                 "reason": refusal and refusal.reason,
                 "detail": refusal.detail if refusal else detail,
-                "bundle": bundle,
+                **more,
             }
         )
 

@@ -11,10 +11,11 @@ from npng_edge.publish.messages import CameraHealth, Health, OutboxHealth, Sprea
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
+    from npng_edge.publish.delivery import DeliveryStatus
     from npng_edge.publish.stamp import Stamp
-    from npng_edge.record.outbox import OutboxStatus
     from npng_edge.settings import Technical
     from npng_edge.units import CameraStatus
 
@@ -92,10 +93,23 @@ class HealthMeter:
             return f"The clock jumped by {self._stepped[1]:+.0f} s."
         return "The clock is not set by a time server." if host.clock_synchronised() is False else None
 
-    def message(
-        self, outbox: OutboxStatus, camera: CameraStatus, alarms: Iterable[str], checks: int, now: float
+    @property
+    def reading_fps(self) -> float | None:
+        """Pictures read per second, by the last `health` message; None: not known yet."""
+        return None if self._fps is None else self._fps[1]
+
+    def message(  # noqa: PLR0913 - one thing each
+        self,
+        delivery: DeliveryStatus,
+        camera: CameraStatus,
+        alarms: Iterable[str],
+        checks: int,
+        now: float,
+        *,
+        certificate_ends: datetime | None,
     ) -> Health:
         """The `health` message; sets a new mark for the rates, so call it about every ten seconds."""
+        outbox = delivery.outbox
         delivered, dropped = self._counts()
         self._captured.add(delivered - self._frames)
         self._frames = delivered
@@ -116,13 +130,20 @@ class HealthMeter:
             disk_free_mb=host.disk_free_mb(self._directory),
             memory_mb=host.memory_mb(),
             outbox=OutboxHealth(
-                depth=outbox.depth, oldest_s=outbox.oldest_s, bytes=outbox.bytes, thinned=outbox.thinned
+                depth=outbox.depth,
+                oldest_s=outbox.oldest_s,
+                bytes=outbox.bytes,
+                thinned=outbox.thinned,
+                alarms=outbox.alarms,
+                alarms_lost=outbox.alarms_lost,
             ),
             camera=CameraHealth(
                 source=camera.source, fault=camera.fault, detail=camera.detail, reopened=camera.reopened
             ),
             alarms_present=tuple(alarms),
             self_check=self._stamp.self_check(checks),
+            receipt_age_s=None if delivery.heard is None else round(now - delivery.heard, 1),
+            certificate_ends=certificate_ends,
         )
 
 

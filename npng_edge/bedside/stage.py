@@ -17,10 +17,12 @@ from pydantic import ValidationError
 
 from npng_edge import __version__, host
 from npng_edge.bedside.commands import Answer, Commands
+from npng_edge.bedside.errands import fetch_episode, replay
 from npng_edge.bedside.events import Event, ModelsOpened, PolicyChanged, ReadingMade
 from npng_edge.bedside.health import HealthMeter
 from npng_edge.bedside.keeping import Keeper
-from npng_edge.bedside.sealing import export_stay, import_stay, kept_episode, past_stays, rows_of
+from npng_edge.bedside.sealing import export_stay, import_stay, past_stays, rows_of
+from npng_edge.bedside.self_test import checks
 from npng_edge.bedside.telling import Teller
 from npng_edge.capture.sources import redact
 from npng_edge.policy import monitor
@@ -33,9 +35,10 @@ from npng_edge.publish.events import Received
 from npng_edge.publish.messages import State
 from npng_edge.publish.stamp import Stamp
 from npng_edge.publish.topics import Topics
+from npng_edge.receipt import Receipt
 from npng_edge.record.history import Changes
-from npng_edge.record.outbox import Outbox, Outgoing
-from npng_edge.requests import Export, FetchEpisode, Import, Refusal, RefusalReason
+from npng_edge.record.outbox import Outbox
+from npng_edge.requests import Export, FetchEpisode, Import, Refusal, RefusalReason, Replay, SelfTest
 from npng_edge.settings import Broker
 from npng_edge.stage import Stage
 from npng_edge.units import CameraStatus, Moment
@@ -60,6 +63,8 @@ INBOX = 1000
 TICK_S = 0.25
 PAIN_S = 1.0
 DAY_S = 86_400.0
+LEVEL_S = 5.0
+"""The level is told so often, for the station's receipt proves that somebody listens."""
 HEALTH_S = 10.0
 RETENTION_S = 3600.0
 EVENT_LOG, EVENT_LOG_BYTES = "events.jsonl", 256 * 2**20
@@ -101,7 +106,7 @@ class Bedside(Stage):
         self._models: dict[str, str] = {}
         self._checks = 0
         self._synchronised = host.clock_synchronised()
-        self._due = {"tick": now, "facts": now, "pain": now, "health": now + PAIN_S, "retention": now}
+        self._due = {"tick": now, "facts": now, "pain": now, "level": now, "health": now + PAIN_S, "retention": now}
 
         self._topics = Topics(settings.place)
         self._stamp = Stamp(self._topics.place, boot_id, clock_synchronised=lambda: self._synchronised)
@@ -115,7 +120,7 @@ class Bedside(Stage):
             settings.broker or Broker(),
             client_id=f"npng-{self._topics.place.replace('/', '-')}",
             will=lambda: (self._topics.state, self._message("offline").payload()),
-            subscriptions=(self._topics.requests, self._topics.vitals, self._topics.state),
+            subscriptions=(self._topics.requests, self._topics.vitals, self._topics.receipt, self._topics.state),
             emit=self.tell,
         )
         self._delivery = Delivery(
@@ -202,8 +207,8 @@ class Bedside(Stage):
             self._delivery.announce()
         elif isinstance(event, Received) and self._topics.request_name(event.topic) is not None:
             self._take_request(event, now)
-        elif isinstance(event, Received) and event.topic == self._topics.vitals:
-            self._take_vitals(event, now)
+        elif isinstance(event, Received) and event.topic in (self._topics.vitals, self._topics.receipt):
+            self._take_data(event, now)
         else:
             self._delivery.handle(event, now)
 
@@ -212,15 +217,20 @@ class Bedside(Stage):
             (logger.warning if cause else logger.info)("%s: %s", condition, cause or "works again")
         self._decide(Fault(condition, cause), now)
 
-    def _take_vitals(self, event: Received, now: float) -> None:
+    def _take_data(self, event: Received, now: float) -> None:
+        """Take vital signs or a receipt."""
+        name = "vitals" if event.topic == self._topics.vitals else "receipt"
         try:
-            vitals = Vitals.parse(event.payload)
+            message = Vitals.parse(event.payload) if name == "vitals" else Receipt.parse(event.payload)
         except ValidationError as error:
-            self._respond(self._commands.refuse_vitals(event, RefusalReason.MALFORMED, mistakes(error)))
+            self._respond(self._commands.refuse(name, event, RefusalReason.MALFORMED, mistakes(error)))
             return
-        refused = self._decide(Measured(vitals), now).refused
+        if isinstance(message, Receipt):
+            self._delivery.receipt(message.ids, now)
+            return
+        refused = self._decide(Measured(message), now).refused
         if refused is not None:
-            self._respond(self._commands.refuse_vitals(event, refused.reason, refused.detail))
+            self._respond(self._commands.refuse(name, event, refused.reason, refused.detail))
 
     def _take_request(self, event: Received, now: float) -> None:
         name = self._topics.request_name(event.topic) or ""
@@ -232,7 +242,11 @@ class Bedside(Stage):
         elif isinstance(read, Export):
             self._take_export(name, read, now)
         elif isinstance(read, FetchEpisode):
-            self._take_fetch(name, read)
+            self._answer(fetch_episode(self._outbox, self._stamp, self._topics, self._state.profile, name, read))
+        elif isinstance(read, Replay):
+            self._answer(replay(self._outbox, name, read))
+        elif isinstance(read, SelfTest):
+            self._take_self_test(name, read, now)
         elif read is not None:
             self._decide(Asked(name, read), now)
 
@@ -265,15 +279,19 @@ class Bedside(Stage):
         else:
             self._answer(Outcome(name, request, "done", None, "Sealed."), sealed)
 
-    def _take_fetch(self, name: str, request: FetchEpisode) -> None:
-        profile = self._state.profile
-        found = kept_episode(self._outbox.history, profile, request)
-        if profile is None or isinstance(found, Refusal):
-            self._answer(Outcome(name, request, "refused", found if isinstance(found, Refusal) else None))
-            return
-        message = self._stamp.episode(found, profile.patient, profile.stay)
-        self._outbox.commit([Outgoing(message.id, "score", self._topics.episode, message.payload())])
-        self._answer(Outcome(name, request, "done", None, "It comes on the topic episode."))
+    def _take_self_test(self, name: str, request: SelfTest, now: float) -> None:
+        made = checks(
+            faults=self._state.faults,
+            camera=self._camera,
+            models=self._models,
+            reading_fps=self._meter.reading_fps,
+            storage=self._outbox.check(),
+            delivery=self._delivery.status(now),
+            now=now,
+        )
+        failed = [one.name for one in made if one.passed is False]
+        detail = f"Failed: {', '.join(failed)}." if failed else "Nothing failed."
+        self._respond(self._commands.answer(Outcome(name, request, "done", None, detail), checks=made))
 
     def _decide(self, event: PolicyEvent, now: float, bundle: str | None = None) -> Decisions:
         """Let the policy take one event; keep what it decides, then tell it."""
@@ -312,11 +330,19 @@ class Bedside(Stage):
         if now >= self._due["retention"]:
             self._due["retention"] = now + RETENTION_S
             self._forget_old()
+        if now >= self._due["level"]:
+            self._due["level"] = now + LEVEL_S
+            self._teller.level(self._state, self._checks)
         if now >= self._due["health"]:
             self._due["health"] = now + HEALTH_S
-            self._teller.level(self._state, self._checks)
-            alarms = self._state.alarms.alarms
-            health = self._meter.message(self._outbox.status(), self._camera, alarms, self._checks, now)
+            health = self._meter.message(
+                self._delivery.status(now),
+                self._camera,
+                self._state.alarms.alarms,
+                self._checks,
+                now,
+                certificate_ends=self._client.certificate_ends,
+            )
             self._delivery.send(self._topics.health, health.payload())
         self._delivery.step(now)
 
@@ -326,6 +352,7 @@ class Bedside(Stage):
             return
         before = self._stamp.wall() - self._storage.retention_days * DAY_S
         self._filming.forget(self._keeper.forget_old(self._state, before))
+        self._outbox.forget(before)
         if self._log is not None:
             from npng_edge.record.event_log import forget_events  # noqa: PLC0415 - see above
 
@@ -340,15 +367,14 @@ class Bedside(Stage):
         if storage is None and self._state.patient is None and "storage" in self._state.faults:
             # The disk is back, and perhaps with it a patient who could not be read at the start.
             self._take_over(self._keeper.restore(), now)
-        status = self._delivery.status()
+        status = self._delivery.status(now)
         lost = not status.connected and now - status.since > BROKER_LOST_S
         watching = self._camera.fault is None and "model" not in self._state.faults
-        deaf = "The broker has no subscriber for this bed's alarms." if status.no_listener else None
         faults = {
             "storage": storage,
             "recording": (None if self._log is None else self._log.fault) or self._filming.fault,
             "broker": (status.last_error or "not connected") if lost else None,
-            "station-not-listening": deaf,
+            "station-not-listening": status.deaf,
             **self._meter.faults(self._policy.technical, now, time.time(), watching=watching),
         }
         for condition, cause in faults.items():

@@ -70,7 +70,7 @@ class Teller:
         levels = state.alarms
         paused = {name: silence.until for name, silence in levels.pauses.items()}
         message = self._stamp.alarms(ranked(levels.alarms.values()), paused, checks)
-        self._delivery.level(message.payload())
+        self._delivery.level(message.id, message.payload())
 
     def answer(self, answer: Answer) -> None:
         """Answer a request."""

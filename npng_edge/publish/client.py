@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 import random
 import select
+import socket
 import ssl
 import threading
 import time
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from npng_edge.settings import Broker, Tls
 
 SESSION_EXPIRY_S = 3600
-"""The broker keeps requests for a bed that is away for so long."""
+"""The broker keeps requests for a bed, and alarms for a station, that is away for so long."""
 MAX_PACKET_BYTES = 9 * 2**20
 """The broker must not send more in one packet: a sealed stay is the largest, see `requests.Import`."""
 RENEWAL_CHECK_S = 60.0
@@ -78,12 +79,14 @@ class Client:
         broker: Where and how to connect.
         client_id: The same at every start of this bed, so that the broker finds its session.
         will: Topic and retained QoS 1 payload that the broker publishes when the connection is lost; asked for anew
-            at each attempt to connect, from the thread `mqtt`.
+            at each attempt to connect, from the thread `mqtt`; None: no will.
+        keeps_session: Whether the broker keeps what comes while the client is away. A passer-by must not ask for it:
+            the broker would go on counting it as a subscriber, and gather messages for it.
         subscriptions: Topic filters, QoS 1, asked for after each connect.
         emit: Takes every event; see the module's text.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that makes up a connection
         self,
         broker: Broker,
         *,
@@ -91,12 +94,16 @@ class Client:
         will: Callable[[], tuple[str, bytes]] | None,
         subscriptions: Sequence[str],
         emit: Callable[[Event], None],
+        keeps_session: bool = True,
     ) -> None:
+        self.certificate_ends: datetime | None = None
+        """When our own certificate ends; None: there is none, or it was not used yet."""
         self._broker = broker
         self._client_id = client_id
         self._will = will
         self._subscriptions = subscriptions
         self._emit_event = emit
+        self._session_s = SESSION_EXPIRY_S if keeps_session else 0
         self._live: tuple[int, paho.Client] | None = None
         self._number = 0
         self._answered = False
@@ -190,7 +197,7 @@ class Client:
             self._refuse(f"credentials for {self._address} cannot be used: {_reason(error)}")
             return
         properties = _properties(
-            PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S, MaximumPacketSize=MAX_PACKET_BYTES
+            PacketTypes.CONNECT, SessionExpiryInterval=self._session_s, MaximumPacketSize=MAX_PACKET_BYTES
         )
         try:
             client.connect(
@@ -251,7 +258,7 @@ class Client:
         if self._broker.tls is not None:
             self._tls_files = fingerprint(self._broker.tls)
             client.tls_set_context(tls_context(self._broker.tls))
-            _warn_before_the_end(self._broker.tls)
+            self.certificate_ends = _warn_before_the_end(self._broker.tls)
         if self._will is not None:
             topic, payload = self._will()
             client.will_set(topic, payload, qos=1, retain=True)
@@ -263,6 +270,7 @@ class Client:
         client.on_log = self._on_log
         # With this set, paho leaves all writing to `loop()`; else publish() would write from the caller's thread too.
         client.on_socket_register_write = _leave_to_loop
+        client.on_socket_open = _send_at_once
         return client
 
     def _on_connect(
@@ -343,10 +351,11 @@ def _properties(packet_type: int, **values: bytes | int | None) -> Properties:
     return properties
 
 
-def _warn_before_the_end(tls: Tls) -> None:
+def _warn_before_the_end(tls: Tls) -> datetime | None:
     end = ends(tls)
     if end is not None and (end - datetime.now(timezone.utc)).days < ENDS_SOON_DAYS:
         logger.warning("The certificate %s ends on %s: install a new one", tls.certificate, f"{end:%Y-%m-%d}")
+    return end
 
 
 def _reason(error: Exception) -> str:
@@ -365,3 +374,8 @@ def read_password(file: Path | None) -> str | None:
 
 def _leave_to_loop(_client: paho.Client, _data: Any, _socket: Any) -> None:
     """Nothing to do: `loop()` looks for itself whether there is something to write."""
+
+
+def _send_at_once(_client: paho.Client, _data: Any, connection: Any) -> None:
+    """Without this, an alarm behind an acknowledgement waits up to 40 ms for the other side's delayed TCP ACK."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,51 +1,60 @@
-"""Delivery: from the outbox to the broker, at least once and in order, by one thread and with time passed in.
+"""Delivery: from the outbox to the station, at least once and in order, by one thread and with time passed in.
 
 How the owner's thread uses it:
 
-1. Every event of the client goes to `handle(event, now)`; one that is lost costs time, never a message. Requests
-   (`Received` on `request/...`) are left to the owner.
-2. After `Outbox.commit` call `level(...)` with the `alarms` message, then `step(now)`; call `level(...)` once at the
-   start as well, and about every 10 s, so that a station that is not listening is noticed between alarms.
+1. Every event of the client goes to `handle(event, now)`; one that is lost costs time, never a message. `Received` on
+   `request/...`, `vitals` and `receipt` is left to the owner, who passes the ids of a receipt to `receipt(ids, now)`.
+2. After `Outbox.commit` call `level(...)` with the `alarms` message, then `step(now)`; call `level(...)` at the start
+   as well, and every few seconds: the station's receipts for it prove that somebody listens.
 3. Call `step(now)` after the events at hand were handled and a few times a second: it has the timers.
 4. Call `flush()` before the outbox is closed; without it, the last few messages are sent again after the restart.
-5. What is only worth sending now (`pain`, `health`, responses) goes through `send(...)`; False means not connected.
+5. What is only worth sending now (`pain`, `health`, responses) goes through `send(...)`.
 
-On each connect: `state` online, then `alarms`, then the rows of the outbox, alarms before scores. One alarm per topic
-is in flight at a time, because that alone keeps their order when one of several is refused; scores have a window. A
-connection that ends, a refusal (0x80 and above), nobody subscribed (0x10) or no acknowledgement in time leaves the row
-where it is; its topic is tried again with back-off, the other topics go on. The station may see a message twice, with
-the same id, and never misses one that the broker kept.
+A broker's acknowledgement is no delivery: Mosquitto acknowledges from memory, and may lose what it acknowledged. So an
+alarm leaves the outbox only when a station says that it has stored it. Alarms go one at a time, oldest first; each
+waits for its receipt before the next one goes, but not for long: a station that is slow or away must not keep back the
+newest. What has no receipt is sent again, all of it in order, with back-off; at once on a new connection, and when
+receipts come again. The station may hear a message twice, with the same id, and never misses one.
 
-In this first cut the broker's acknowledgement 0x00 counts as delivered, although a broker may lose what it has
-acknowledged; the station's own receipts come later.
+A score is done when the broker acknowledges it (0x00). A refusal (0x80 and above), nobody subscribed (0x10) or no
+acknowledgement in time leaves a row where it is; its topic is tried again with back-off, the other topics go on.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import ValidationError
 
 from npng_edge.publish.events import Disconnected, Event, Published, Received, Refused, Unreachable
+from npng_edge.publish.listening import Listening
 from npng_edge.publish.messages import State
-from npng_edge.publish.topics import SCORE_LATER, Manner
+from npng_edge.publish.topics import LATER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from npng_edge.publish.events import Ticket
-    from npng_edge.publish.topics import Topics
+    from npng_edge.publish.topics import Manner, Topics
     from npng_edge.record.outbox import Outbox, OutboxStatus
 
 WINDOW = 10
-"""Scores in flight at a time; with the retained messages below the 20 that Mosquitto allows a client."""
+"""Scores in flight at a time; with an alarm and the retained messages below the 20 that Mosquitto allows a client."""
 ACK_TIMEOUT_S = 10.0
 """A message not acknowledged for so long is sent again."""
+RECEIPT_WAIT_S = 2.0
+"""An alarm waits so long for the receipt of the one before it."""
+RESEND_MIN_S = 5.0
+RESEND_MAX_S = 60.0
+"""Alarms without a receipt are sent again after so long."""
+BRIEF_S = 5.0
+"""A connection that ends sooner counts as none."""
 FLUSH_ROWS = 50
 FLUSH_S = 0.2
-"""Acknowledged rows are removed together, so many or after so long: each removal synchronises the disk."""
+"""Rows that are done are removed together, so many or after so long: each removal synchronises the disk."""
 RETRY_MIN_S = 1.0
 RETRY_MAX_S = 15.0
 NO_SUBSCRIBERS = 0x10
@@ -71,23 +80,36 @@ class DeliveryStatus:
 
     connected: bool
     since: float
-    """When `connected` last changed, or the start; monotonic seconds, as passed in."""
-    no_listener: bool | None
-    """Nobody has subscribed to this bed's alarms, said the broker when it last took one; None: not known."""
+    """When `connected` last changed, or the start; monotonic seconds. A brief connection does not end an outage."""
+    heard: float | None
+    """When the last receipt came, monotonic seconds; None: none on this connection."""
+    deaf: str | None
+    """Why it must be taken that nobody listens, for people; None: somebody does, or it is not known."""
     last_error: str | None
     """What went wrong last since the last connect, for people; None: nothing."""
     outbox: OutboxStatus
 
 
 @dataclass(frozen=True, slots=True)
+class _Message:
+    """What is told once more until it is acknowledged: the newest of a retained topic."""
+
+    id: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class _Flight:
-    """A message that is not yet acknowledged."""
+    """A message that is not yet acknowledged by the broker."""
 
     topic: str
-    row: str | None
-    """Id in the outbox; None for a retained message."""
+    id: str
     payload: bytes
     sent_at: float
+    place: int | None = None
+    """Of an alarm in the outbox."""
+    other: bool = False
+    """Whether it is in the outbox, and the broker's acknowledgement is enough."""
 
 
 @dataclass(slots=True)
@@ -96,6 +118,20 @@ class _Lane:
 
     failures: int = 0
     resume_at: float = 0.0
+
+
+@dataclass(slots=True)
+class _Round:
+    """One passage through the alarms that have no receipt, oldest first."""
+
+    place: int = 0
+    """Of the last alarm that the broker took."""
+    awaited: str | None = None
+    """Its id, while the next alarm waits for the receipt."""
+    until: float = 0.0
+    """The next alarm waits no longer."""
+    again_at: float | None = None
+    """When to begin anew; None: nothing is without a receipt, as far as this round knows."""
 
 
 class Delivery:
@@ -118,21 +154,26 @@ class Delivery:
         self._online = online
         self._boot_id: str | None = None  # as in our `online`
         self._connection: int | None = None
-        self._since = now
-        self._no_listener: bool | None = None
+        self._since = self._down_since = now
         self._last_error: str | None = None
-        self._level: bytes | None = None
-        self._wanted: dict[str, bytes] = {}  # retained topic -> newest payload, until it is acknowledged
+        self._level: _Message | None = None
+        self._wanted: dict[str, _Message] = {}  # retained topic -> newest message, until it is acknowledged
         self._flights: dict[Ticket, _Flight] = {}
         self._lanes: dict[str, _Lane] = {}
-        self._acknowledged: set[str] = set()  # rows to be removed, in one transaction
+        self._done: set[str] = set()  # rows to be removed, in one transaction
         self._flush_at = 0.0
+        self._round = _Round()
+        self._rounds = 0  # since an alarm had a receipt
+        self._patient = True  # whether the next alarm waits for a receipt
+        self._era = outbox.era
+        self._levels: deque[str] = deque(maxlen=8)  # told lately
+        self._listening = Listening(now)
 
-    def level(self, payload: bytes) -> None:
+    def level(self, id_: str, payload: bytes) -> None:
         """Take the `alarms` message that is true from now on; the next `step` sends it."""
-        self._level = payload
+        self._level = _Message(id_, payload)
         if self._connection is not None:
-            self._wanted[self._topics.alarms] = payload
+            self._wanted[self._topics.alarms] = self._level
 
     def announce(self) -> None:
         """Say `state` online again, because what it tells has changed; the next `step` sends it."""
@@ -140,10 +181,10 @@ class Delivery:
             self._want_online()
 
     def send(self, topic: str, payload: bytes, correlation: bytes | None = None) -> bool:
-        """Send now and forget; False while there is no connection.
+        """Send on one of this bed's topics now and forget; False while there is no connection.
 
         Args:
-            topic: One of this bed's.
+            topic: The topic.
             payload: The message.
             correlation: Of the request, for a response.
         """
@@ -159,9 +200,29 @@ class Delivery:
         elif isinstance(event, Disconnected | Refused | Unreachable):
             self._last_error = event.reason
 
+    def receipt(self, ids: Collection[str], now: float) -> None:
+        """Take a station's receipt.
+
+        Args:
+            ids: Of messages; those that are not known are passed over.
+            now: Monotonic seconds.
+        """
+        levels = {*self._levels}
+        if not {*levels, self._round.awaited}.isdisjoint(ids):
+            if self._listening.is_silent(now):
+                self._begin_round()
+            self._listening.heard = now
+            self._patient = True
+        if self._round.awaited in ids:
+            self._round.awaited = None
+        alarms = set(ids) - levels
+        if alarms:
+            self._rounds = 0
+            self._finish(alarms, now)
+
     def step(self, now: float) -> None:
         """Remove what is delivered, time out what is not, and send what is due."""
-        if len(self._acknowledged) >= FLUSH_ROWS or now >= self._flush_at:
+        if len(self._done) >= FLUSH_ROWS or now >= self._flush_at:
             self.flush()
         if self._client.connection != self._connection:
             self._take_connection(self._client.connection, now)
@@ -171,67 +232,103 @@ class Delivery:
             if now - flight.sent_at > ACK_TIMEOUT_S:
                 del self._flights[ticket]
                 self._fail(flight.topic, f"no acknowledgement in {ACK_TIMEOUT_S:g} s", now)
-        for topic, payload in self._wanted.items():
-            if self._is_free(topic, now):
-                self._fly(topic, payload, self._topics.manner(topic), None, now)
-        self._send_rows(now)
+        for topic, message in self._wanted.items():
+            flight = _Flight(topic, message.id, message.payload, now)
+            told = self._is_free(topic, now) and self._fly(flight, self._topics.manner(topic))
+            if told and topic == self._topics.alarms:
+                self._levels.append(message.id)
+        if not self._send_alarm(now):
+            self._send_others(now)
 
     def flush(self) -> None:
         """Remove what is delivered from the outbox now."""
-        self._outbox.done(self._acknowledged)
-        self._acknowledged.clear()
+        self._outbox.done(self._done)
+        self._done.clear()
 
-    def status(self) -> DeliveryStatus:
-        """How it goes."""
+    def status(self, now: float) -> DeliveryStatus:
+        """How it goes; ask about once a second."""
         return DeliveryStatus(
             connected=self._connection is not None,
             since=self._since,
-            no_listener=self._no_listener,
+            heard=self._listening.heard,
+            deaf=None if self._connection is None else self._listening.deaf(self._oldest_told(), now),
             last_error=self._last_error,
             outbox=self._outbox.status(),
         )
 
     def _take_connection(self, connection: int | None, now: float) -> None:
         """Begin anew on another connection, or end. Asked of the client, so that no lost event can hide it."""
-        if (connection is None) != (self._connection is None):
+        if connection is None:
+            if now - self._since > BRIEF_S:
+                self._down_since = now
+            self._since = self._down_since
+        elif self._connection is None:
             self._since = now
         self._connection = connection
         self._flights.clear()
         self._lanes.clear()
         self._wanted.clear()
+        self._levels.clear()
+        self._listening = Listening(now)
+        self._rounds, self._patient = 0, True
+        self._begin_round()
         if connection is not None:
             self._last_error = None
             self._want_online()
             if self._level is not None:
                 self._wanted[self._topics.alarms] = self._level
 
-    def _send_rows(self, now: float) -> None:
-        flying = {flight.row for flight in self._flights.values()}
+    def _begin_round(self) -> None:
+        """Send every alarm that has no receipt, again if need be."""
+        self.flush()
+        self._round = _Round()
+        self._lanes.pop(self._topics.alarm, None)
+
+    def _send_alarm(self, now: float) -> bool:
+        """Send the next alarm if it is its turn; whether one is under way or due, so that scores wait."""
+        if any(flight.place is not None for flight in self._flights.values()):
+            return True
+        current = self._round
+        if self._outbox.era != self._era or (current.again_at is not None and now >= current.again_at):
+            self._rounds += current.again_at is not None
+            self._era = self._outbox.era
+            self._begin_round()
+            current = self._round
+        if current.awaited is not None:
+            if now < current.until:
+                return True
+            current.awaited, self._patient = None, False
+            current.again_at = current.again_at or now + self._resend_s()
+        if not self._is_free(self._topics.alarm, now):
+            return False
+        found = self._outbox.next_alarm(self._topics.alarm, current.place)
+        while found is not None and found[1].id in self._done:
+            found = self._outbox.next_alarm(self._topics.alarm, found[0])
+        if found is None:
+            return False
+        place, row = found
+        return self._fly(_Flight(row.topic, row.id, row.payload, now, place), LATER)
+
+    def _send_others(self, now: float) -> None:
+        """Send scores, and what is left of another bed that this device was: nobody can send it receipts for that."""
+        flying = {flight.id for flight in self._flights.values() if flight.other}
+        room = WINDOW - len(flying)
+        if room <= 0:
+            return
         held = {topic for topic, lane in self._lanes.items() if now < lane.resume_at}
-        alarm_busy = {flight.topic for flight in self._flights.values() if flight.row is not None}
-        scores = 0
-        waiting = self._outbox.pending(2 * WINDOW + len(self._acknowledged), held)
-        rows = [row for row in waiting if row.id not in self._acknowledged]
-        alarms_wait = any(row.kind == "alarm" for row in rows)
-        for row in rows:
-            if row.id in flying:
-                scores += row.kind == "score"
-            elif row.kind == "score":
-                if scores < WINDOW and not alarms_wait:
-                    scores += self._fly(row.topic, row.payload, SCORE_LATER, row.id, now)
-            elif row.topic not in alarm_busy:
-                alarm_busy.add(row.topic)
-                self._fly(row.topic, row.payload, Manner(qos=1, retain=False, expiry_s=None), row.id, now)
+        for row in self._outbox.others(self._topics.alarm, WINDOW + len(self._done), held):
+            if room > 0 and row.id not in flying and row.id not in self._done:
+                room -= self._fly(_Flight(row.topic, row.id, row.payload, now, other=True), LATER)
 
     def _is_free(self, topic: str, now: float) -> bool:
         lane = self._lanes.get(topic)
         return (lane is None or now >= lane.resume_at) and all(f.topic != topic for f in self._flights.values())
 
-    def _fly(self, topic: str, payload: bytes, manner: Manner, row: str | None, now: float) -> bool:
-        ticket = self._client.publish(topic, payload, manner)
+    def _fly(self, flight: _Flight, manner: Manner) -> bool:
+        ticket = self._client.publish(flight.topic, flight.payload, manner)
         if ticket is None:
             return False
-        self._flights[ticket] = _Flight(topic, row, payload, now)
+        self._flights[ticket] = flight
         return True
 
     def _take_acknowledgement(self, event: Published, now: float) -> None:
@@ -239,20 +336,44 @@ class Delivery:
         if flight is None:
             return
         nobody = event.reason_code == NO_SUBSCRIBERS
-        if event.reason_code >= FAILURE or (nobody and flight.row is not None):
+        row = flight.place is not None or flight.other
+        if event.reason_code >= FAILURE or (nobody and row):
             self._fail(flight.topic, event.reason, now)
         else:
             self._lanes.pop(flight.topic, None)
-            if flight.row is not None:
-                if not self._acknowledged:
-                    self._flush_at = now + FLUSH_S
-                self._acknowledged.add(flight.row)
-            elif self._wanted.get(flight.topic) == flight.payload:
+            if flight.other:
+                self._finish({flight.id}, now)
+            elif flight.place is not None:
+                self._await_receipt(flight.id, flight.place, now)
+            elif self._wanted.get(flight.topic) == _Message(flight.id, flight.payload):
                 del self._wanted[flight.topic]
         if event.reason_code < FAILURE and flight.topic in (self._topics.alarm, self._topics.alarms):
-            if self._no_listener and not nobody:
+            if self._listening.nobody and not nobody:
                 self._lanes.pop(self._topics.alarm, None)  # Somebody listens again: do not wait any longer.
-            self._no_listener = nobody
+            self._listening.nobody = nobody
+
+    def _await_receipt(self, id_: str, place: int, now: float) -> None:
+        """The broker has taken an alarm; the next one does not wait where no receipts come."""
+        current = self._round
+        current.place = place
+        self._listening.told(id_, now)
+        if self._patient:
+            current.awaited, current.until = id_, now + RECEIPT_WAIT_S
+        else:
+            current.again_at = current.again_at or now + self._resend_s()
+
+    def _resend_s(self) -> float:
+        return min(RESEND_MIN_S * 2.0 ** min(self._rounds, 10), RESEND_MAX_S)
+
+    def _oldest_told(self) -> str | None:
+        oldest = self._outbox.next_alarm(self._topics.alarm)
+        return None if oldest is None or oldest[0] > self._round.place else oldest[1].id
+
+    def _finish(self, ids: Collection[str], now: float) -> None:
+        """These rows are done; they are removed soon."""
+        if not self._done:
+            self._flush_at = now + FLUSH_S
+        self._done.update(ids)
 
     def _fail(self, topic: str, reason: str, now: float) -> None:
         lane = self._lanes.setdefault(topic, _Lane())
@@ -276,4 +397,4 @@ class Delivery:
     def _want_online(self) -> None:
         state = self._online()
         self._boot_id = state.boot_id
-        self._wanted[self._topics.state] = state.payload()
+        self._wanted[self._topics.state] = _Message(state.id, state.payload())

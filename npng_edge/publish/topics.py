@@ -35,8 +35,8 @@ MANNERS: dict[str, Manner] = {
 }
 """By the first level under the bed."""
 
-SCORE_LATER = Manner(qos=1, retain=False, expiry_s=None)
-"""A `pain` message that waited in the outbox: on the same topic, but never in place of the newest retained one."""
+LATER = Manner(qos=1, retain=False, expiry_s=None)
+"""What waited in the outbox, on its own topic. A `pain` message never comes in place of the newest retained one."""
 
 
 class Topics:
@@ -65,6 +65,8 @@ class Topics:
         """Requests to a pump's gateway."""
         self.vitals = f"{self.bed}/vitals"
         """Comes in, from the monitor or its gateway."""
+        self.receipt = f"{self.bed}/receipt"
+        """Comes in: the station has stored these alarms."""
         self.requests = f"{self.bed}/request/#"
         """Filter of everything that is asked of this bed."""
 

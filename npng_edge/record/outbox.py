@@ -1,7 +1,8 @@
 """The outbox: what must reach the station, and which alarms are present, safe on disk before anything is sent.
 
 An alarm transition, the level it leads to and what changes in the patient's record are written in ONE transaction
-(see `store` for what happens when the disk fails). A row goes only when `done` says so.
+(see `store` for what happens when the disk fails). A row goes only when `done` says so; of alarms that are done the
+newest are kept apart, to be sent again when a station asks for them.
 
 On disk, scores are thinned oldest-first above `max_bytes` and alarms never. In memory everything is bounded by
 `MEMORY_BYTES`: scores go first, then the oldest alarms, each counted and logged.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MEMORY_BYTES = 8 * 2**20
 """Limit of the messages while they are in memory only."""
 _THIN_ROWS = 100
+_CHECKED = "checked"
 _DROP_LEVEL = {"alarm": logging.ERROR, "score": logging.DEBUG}
 
 logger = logging.getLogger(__name__)
@@ -95,6 +97,11 @@ class Outbox:
         return self._store.fault
 
     @property
+    def era(self) -> int:
+        """Changes when places that `next_alarm` gave mean nothing any more."""
+        return self._store.era
+
+    @property
     def set_aside(self) -> Path | None:
         """Where a damaged file was moved to, the last time one was found."""
         return self._store.set_aside
@@ -124,26 +131,61 @@ class Outbox:
         self.history.count_dropped(self._store.write(work, documents=history.documents(changes)))
         self._thin()
 
-    def pending(self, limit: int, skip_topics: Collection[str] = ()) -> list[Outgoing]:
-        """The next messages to send: alarms before scores, oldest first.
+    def next_alarm(self, topic: str, after: int = 0) -> tuple[int, Outgoing] | None:
+        """The oldest alarm of a topic behind a place, and its own place; None: there is none.
 
         Args:
+            topic: Where this bed's alarms go.
+            after: A place, as this function gave it; 0: before all.
+        """
+        query = (
+            "SELECT sequence, id, kind, topic, payload FROM outbox WHERE kind = 'alarm' AND topic = ? AND sequence > ? "
+            "ORDER BY sequence LIMIT 1"
+        )
+        row = self._store.read(lambda db: db.execute(query, (topic, after)).fetchone())
+        return None if row is None else (row[0], Outgoing(*row[1:]))
+
+    def others(self, topic: str, limit: int, skip_topics: Collection[str] = ()) -> list[Outgoing]:
+        """What waits beside the alarms of a topic: those of another bed that this device was, then scores, oldest first.
+
+        Args:
+            topic: Where this bed's alarms go.
             limit: At most so many.
             skip_topics: Topics whose turn it is not.
         """
-        marks = ",".join("?" * len(skip_topics))
+        marks = ",".join("?" * (1 + len(skip_topics)))
         # 'alarm' sorts before 'score'.
         query = (
-            f"SELECT id, kind, topic, payload FROM outbox WHERE topic NOT IN ({marks}) ORDER BY kind, sequence LIMIT ?"  # noqa: S608 - only question marks are put in
+            f"SELECT id, kind, topic, payload FROM outbox WHERE topic NOT IN ({marks}) "  # noqa: S608 - only question marks are put in
+            "ORDER BY kind, sequence LIMIT ?"
         )
-        return [
-            Outgoing(*row) for row in self._store.read(lambda db: db.execute(query, (*skip_topics, limit)).fetchall())
-        ]
+        values = (topic, *skip_topics, limit)
+        return [Outgoing(*row) for row in self._store.read(lambda db: db.execute(query, values).fetchall())]
 
     def done(self, ids: Collection[str]) -> None:
         """Remove delivered messages; unknown ids are ignored."""
         if ids:
-            self._store.remove(ids)
+            self._store.settle(ids)
+
+    def again(self, boot_id: str, chosen: Callable[[bytes], bool]) -> int:
+        """Put delivered alarms of one run back among those that wait; returns how many wait now.
+
+        Args:
+            boot_id: The run that made them.
+            chosen: Says of a payload whether it is one of them.
+        """
+        stamp = (self._wall(), self._monotonic(), self._boot_id)
+
+        def work(db: sqlite3.Connection) -> int:
+            rows = [row for row in tables.delivered(db, boot_id) if chosen(row[3])]
+            tables.insert(db, [(*row[:4], *stamp) for row in rows])
+            return len(rows)
+
+        return self._store.write(work)
+
+    def forget(self, before_utc: float) -> None:
+        """Delete the delivered alarms that are older than a time."""
+        self._store.write(lambda db: tables.forget_delivered(db, before_utc))
 
     def present(self) -> dict[str, bytes]:
         """alarm_id -> body of the alarms present at the last commit; after a restart, those of the run that ended."""
@@ -173,6 +215,13 @@ class Outbox:
         """Try to return to the disk, when it failed and it is time; cheap otherwise. Call it about once a second."""
         self._store.tend()
         self._thin()
+
+    def check(self) -> str | None:
+        """Write something now; why the disk is not used, for people, or None when it took it."""
+        self._store.write(
+            lambda db: tables.set_document(db, _CHECKED, str(self._wall()).encode()), documents=(_CHECKED,)
+        )
+        return self.fault
 
     def close(self) -> None:
         """Close the file; the outbox cannot be used afterwards."""

@@ -65,6 +65,8 @@ class Store:
         self._gone: set[str] = set()  # .. and those of them that must go when the disk is back
         self._carried = 0  # while in memory: the first so many rows of history are in the file as well
         self._documents_set: set[str] = set()  # while in memory: keys that were written, or came from a damaged file
+        self.era = 0
+        """Counts the times that other tables took the place of those in use, so that places in them mean nothing."""
         self.fault: str | None = None
         """Why the disk is not used, for people; None while it is."""
         self.set_aside: Path | None = None
@@ -99,9 +101,9 @@ class Store:
             self._documents_set.update(documents)
         return result
 
-    def remove(self, ids: Collection[str]) -> None:
-        """Delete messages here, and from the failing disk when it is back; unknown ids are ignored."""
-        self.write(lambda db: tables.remove(db, ids))
+    def settle(self, ids: Collection[str]) -> None:
+        """Delete delivered messages here, and from the failing disk when it is back; unknown ids are ignored."""
+        self.write(lambda db: tables.settle(db, ids))
         self._gone |= self._on_disk.intersection(ids)
 
     def drop(self, ids: Collection[str]) -> int:
@@ -134,14 +136,14 @@ class Store:
         contents = tables.readable(self._db, _KINDS)
         try:
             with tables.transaction(disk):
-                tables.remove(disk, self._gone)
+                tables.settle(disk, self._gone)
                 tables.restore(disk, contents, self._documents_set)
         except sqlite3.Error as error:
             disk.close()
             self._go_without_disk(self._explain(error))
             return
-        self._db.close()
-        self._db, self.fault = disk, None
+        self._use(disk)
+        self.fault = None
         self._on_disk, self._gone, self._documents_set, self._carried = set(), set(), set(), 0
         logger.warning(
             "%s is used again; %d messages and %d rows of history were carried over from memory",
@@ -163,6 +165,12 @@ class Store:
         """Close the file; the store cannot be used afterwards."""
         with suppress(sqlite3.Error):
             self._db.close()
+
+    def _use(self, db: sqlite3.Connection) -> None:
+        """Work on other tables from now on."""
+        self.close()
+        self._db = db
+        self.era += 1
 
     @property
     def _path(self) -> Path:
@@ -223,8 +231,7 @@ class Store:
         if self.fault is not None:  # Already there: this is no disk fault.
             raise error
         contents = tables.readable(self._db, ("alarm",), MEMORY_HISTORY_BYTES)
-        self.close()
-        self._db = tables.create(":memory:")
+        self._use(tables.create(":memory:"))
         with tables.transaction(self._db):
             tables.restore(self._db, contents)
         self._on_disk = {row[0] for row in contents.messages}
@@ -243,8 +250,7 @@ class Store:
         """What was saved from a damaged file goes before what memory knows, which is newer."""
         rescued, self._rescued = self._rescued, tables.Contents()
         here = tables.readable(self._db, _KINDS)
-        self._db.close()
-        self._db = tables.create(":memory:")
+        self._use(tables.create(":memory:"))
         with tables.transaction(self._db):
             tables.restore(self._db, rescued)
             tables.remove(self._db, self._gone)

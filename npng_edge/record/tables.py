@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +16,10 @@ CREATE TABLE IF NOT EXISTS outbox (
     payload BLOB NOT NULL, created_utc REAL NOT NULL, created_monotonic REAL NOT NULL, boot_id TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS outbox_order ON outbox (kind, sequence);
+CREATE TABLE IF NOT EXISTS delivered (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, topic TEXT NOT NULL,
+    payload BLOB NOT NULL, created_utc REAL NOT NULL, created_monotonic REAL NOT NULL, boot_id TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS alarms_present (alarm_id TEXT PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS documents (key TEXT PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS history (
@@ -41,6 +45,8 @@ CREATE TRIGGER IF NOT EXISTS history_removed AFTER DELETE ON history BEGIN
     UPDATE totals SET count = count - 1, bytes = bytes - LENGTH(OLD.body) WHERE kind = 'history';
 END;
 """
+DELIVERED_ROWS = 5000
+"""Delivered alarms that are kept, to be sent again when a station finds a gap: about 5 MB."""
 _MESSAGE = "id, kind, topic, payload, created_utc, created_monotonic, boot_id"
 _HISTORY = "stay, kind, id, utc, body"
 
@@ -63,6 +69,8 @@ class Contents:
     """Oldest first."""
     ended: dict[str, float] = field(default_factory=dict)
     """stay -> when it ended."""
+    delivered: list[MessageRow] = field(default_factory=list)
+    """Oldest first."""
 
 
 def create(path: str) -> sqlite3.Connection:
@@ -109,14 +117,37 @@ def scrub(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def insert(db: sqlite3.Connection, rows: Sequence[MessageRow]) -> None:
+def insert(
+    db: sqlite3.Connection, rows: Sequence[MessageRow], table: Literal["outbox", "delivered"] = "outbox"
+) -> None:
     """Add messages in this order, except those whose id is there already."""
-    db.executemany(f"INSERT OR IGNORE INTO outbox ({_MESSAGE}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)  # noqa: S608 - a constant
+    db.executemany(f"INSERT OR IGNORE INTO {table} ({_MESSAGE}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)  # noqa: S608 - constants
 
 
 def remove(db: sqlite3.Connection, ids: Collection[str]) -> None:
     """Delete messages; unknown ids are ignored."""
     db.executemany("DELETE FROM outbox WHERE id = ?", [(one,) for one in ids])
+
+
+def settle(db: sqlite3.Connection, ids: Collection[str]) -> None:
+    """Delete delivered messages; the newest alarms among them are kept apart. Unknown ids are ignored."""
+    rows = [(one,) for one in ids]
+    db.executemany(
+        f"INSERT OR IGNORE INTO delivered ({_MESSAGE}) SELECT {_MESSAGE} FROM outbox WHERE id = ? AND kind = 'alarm'",  # noqa: S608 - a constant
+        rows,
+    )
+    db.execute("DELETE FROM delivered WHERE sequence <= (SELECT MAX(sequence) FROM delivered) - ?", (DELIVERED_ROWS,))
+    remove(db, ids)
+
+
+def delivered(db: sqlite3.Connection, boot_id: str) -> list[MessageRow]:
+    """The delivered alarms of one run that are still kept, oldest first."""
+    return db.execute(f"SELECT {_MESSAGE} FROM delivered WHERE boot_id = ? ORDER BY sequence", (boot_id,)).fetchall()  # noqa: S608 - a constant
+
+
+def forget_delivered(db: sqlite3.Connection, before_utc: float) -> None:
+    """Delete delivered alarms that are older than a time."""
+    db.execute("DELETE FROM delivered WHERE created_utc < ?", (before_utc,))
 
 
 def oldest_ids(db: sqlite3.Connection, kind: str, limit: int) -> list[str]:
@@ -181,6 +212,7 @@ def readable(db: sqlite3.Connection, kinds: Collection[str], history_bytes: int 
         if history_bytes is None
         else _newest(db, history_bytes),
         ended=dict(_some(db, "SELECT stay, utc FROM stays_ended")),
+        delivered=_rows(db, f"{_MESSAGE} FROM delivered NOT INDEXED"),
     )
 
 
@@ -193,6 +225,7 @@ def restore(db: sqlite3.Connection, contents: Contents, replaced: Collection[str
         replaced: Keys of documents that `contents` knows better: replaced, or deleted when it does not have them.
     """
     insert(db, contents.messages)
+    insert(db, contents.delivered, "delivered")
     set_present(db, contents.present)
     for key in replaced:
         set_document(db, key, None)

@@ -10,7 +10,7 @@ from npng_edge.publish.messages.care import Bolus, Episode, Fusion, News2Part, S
 from npng_edge.publish.messages.device import CameraHealth, Health, OutboxHealth, SelfCheck, Spread, State
 from npng_edge.publish.messages.envelope import Envelope
 from npng_edge.publish.messages.pain import BaselinePart, BoxPart, EstimatePart, EyesPart, Pain, PosePart
-from npng_edge.publish.messages.response import Response
+from npng_edge.publish.messages.response import CheckPart, Response
 
 __all__ = [
     "Alarm",
@@ -20,6 +20,7 @@ __all__ = [
     "Bolus",
     "BoxPart",
     "CameraHealth",
+    "CheckPart",
     "Envelope",
     "Episode",
     "EstimatePart",

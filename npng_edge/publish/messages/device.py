@@ -48,6 +48,10 @@ class OutboxHealth(Part):
     """Size."""
     thinned: Count
     """Scores dropped for want of space since the start."""
+    alarms: Count | None = None
+    """Alarms among the messages: without a station's receipt. Null: the bed is too old to say."""
+    alarms_lost: Count | None = None
+    """Alarms dropped since the start, which happens in memory only, while the disk fails. Null as above."""
 
 
 class CameraHealth(Part):
@@ -101,3 +105,7 @@ class Health(Envelope):
     """Names of the alarm conditions now present; to be compared with `alarms`."""
     self_check: SelfCheck
     """Proof of life of the alarm system."""
+    receipt_age_s: Seconds | None = None
+    """Time since a station's last receipt, seconds; null: none on this connection."""
+    certificate_ends: Timestamp | None = None
+    """When the device's own certificate ends; null: it has none, or it was not used yet."""

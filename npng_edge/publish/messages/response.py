@@ -8,6 +8,18 @@ from pydantic import Field
 
 from npng_edge.publish.messages.envelope import Envelope
 from npng_edge.requests import RefusalReason
+from npng_edge.wire import Part
+
+
+class CheckPart(Part):
+    """One check of a self-test."""
+
+    name: Literal["camera", "models", "reading", "storage", "broker", "station", "clock", "temperature", "local-signal"]
+    """What was checked."""
+    passed: bool | None
+    """Null: it could not be checked; `detail` says why."""
+    detail: str
+    """One sentence for people: what was found, and what to do if it failed."""
 
 
 class Response(Envelope):
@@ -27,3 +39,5 @@ class Response(Envelope):
     """One sentence for people; may be empty."""
     bundle: str | None = None
     """Answer to `export`: the sealed profile and history, base64; null otherwise."""
+    checks: tuple[CheckPart, ...] | None = None
+    """Answer to `self-test`; null otherwise."""

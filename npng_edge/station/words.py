@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from npng_edge.board_model import episode, fusion, score, status
 from npng_edge.policy.happening.episode import TriggerKind
+from npng_edge.station.model import episode, fusion, score, status
 from npng_edge.units import Activation, Change, PainLevel, Presence
 
 if TYPE_CHECKING:
-    from npng_edge.board_model import Bed, Event
     from npng_edge.publish.messages import AlarmPart, Episode, Fusion, Pain
+    from npng_edge.station.model import Bed, Event
 
 MARKS = {"high": "!!!", "medium": "!!", "low": "!"}
 """Of the alarm priorities, where there is no colour."""

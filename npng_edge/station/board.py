@@ -1,36 +1,31 @@
 """The live board in a terminal, fed by MQTT alone; plain lines where there is no terminal.
 
-It only listens: it shows what any nurse station can know, and acknowledges nothing.
+It shows what any nurse station can know. With a journal it is one: it stores every alarm and sends receipts.
 """
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from dataclasses import replace
-from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.subscribeoptions import SubscribeOptions
 from rich.console import Console
 from rich.live import Live
 
-from npng_edge.board_model import LOST_S, Board, on_message, status
-from npng_edge.board_view import draw
-from npng_edge.board_words import event_words, printable, score_words
 from npng_edge.publish.client import read_password
 from npng_edge.publish.tls import tls_context
 from npng_edge.publish.topics import ROOT, Topics
+from npng_edge.station.ear import Ear
+from npng_edge.station.model import HEARD, LOST_S, Board, on_message, status
+from npng_edge.station.view import draw
+from npng_edge.station.words import event_words, printable, score_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from paho.mqtt.reasoncodes import ReasonCode
-
     from npng_edge.settings import Broker, Place
+    from npng_edge.station.receiver import Receiver
 
 REFRESH_S = 0.25
 LINES_S = 1.0
@@ -46,6 +41,7 @@ def watch(
     place: Place | None = None,
     *,
     console: Console | None = None,
+    receiver: Receiver | None = None,
     until: Callable[[Board], bool] = lambda _board: False,
 ) -> Board:
     """Show the beds, until interrupted from the keyboard.
@@ -54,6 +50,7 @@ def watch(
         broker: Where to listen; a broker that is away is waited for.
         place: The only bed to show; None: all.
         console: Where to draw; a terminal gets the live board, anything else plain lines.
+        receiver: With one, the board is a station: it stores every alarm and sends receipts.
         until: Asked a few times a second; the board ends when it says so.
 
     Returns:
@@ -63,25 +60,27 @@ def watch(
         WatchError: The broker's settings cannot be used, for instance a password file that is missing.
     """
     console = console or Console()
-    ear = _Ear(broker, f"{ROOT}/+/+/+/#" if place is None else f"{Topics(place).bed}/#")
+    _check(broker)
+    known = _Known()
+    bed = f"{ROOT}/+/+/+" if place is None else Topics(place).bed
+    ear = Ear(broker, [f"{bed}/{one}" for one in HEARD], take=known.take, say=known.say, receiver=receiver)
     ear.start()
     try:
         if console.is_terminal:
-            _live(_rounds(ear, until), console, f"{broker.host}:{broker.port}")
+            _live(_rounds(known, until), console, f"{broker.host}:{broker.port}")
         else:
-            _plain(_rounds(ear, until), console)
+            _plain(_rounds(known, until), console)
     except KeyboardInterrupt:
         pass
     finally:
-        known = ear.board
         ear.stop()
-    return known
+    return known.board
 
 
-def _rounds(ear: _Ear, until: Callable[[Board], bool]) -> Iterator[Board]:
+def _rounds(known: _Known, until: Callable[[Board], bool]) -> Iterator[Board]:
     """The board as it is, a few times a second, until somebody has seen enough."""
     while True:
-        board = ear.board
+        board = known.board
         yield board
         if until(board):
             return
@@ -127,15 +126,12 @@ def _plain(rounds: Iterator[Board], console: Console) -> None:
                 say(score_words(bed, now))
 
 
-class _Ear:
-    """Listens to the broker in paho's own thread, and keeps the board."""
+class _Known:
+    """The board, kept by the ear's thread and read by the one that draws."""
 
-    def __init__(self, broker: Broker, topics: str) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._board = Board()
-        self._topics = topics
-        self._address = f"{broker.host}:{broker.port}"
-        self._client = self._new_client(broker)
 
     @property
     def board(self) -> Board:
@@ -143,59 +139,22 @@ class _Ear:
         with self._lock:
             return self._board
 
-    def start(self) -> None:
-        """Begin to listen; returns at once, whether the broker is there or not."""
-        self._client.loop_start()
-
-    def stop(self) -> None:
-        """Listen no more."""
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _new_client(self, broker: Broker) -> paho.Client:
-        client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
-        try:
-            if broker.username is not None:
-                client.username_pw_set(broker.username, read_password(broker.password_file))
-            if broker.tls is not None:
-                client.tls_set_context(tls_context(broker.tls))
-        except (OSError, ssl.SSLError) as error:
-            raise WatchError(f"credentials for {self._address} cannot be used: {error}") from error
-        client.reconnect_delay_set(ceil(broker.reconnect_min_s), ceil(broker.reconnect_max_s))
-        client.on_connect = self._on_connect
-        client.on_connect_fail = self._on_connect_fail
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        client.connect_async(broker.host, broker.port, broker.keepalive_s)
-        return client
-
-    def _on_connect(
-        self, client: paho.Client, _data: Any, _flags: paho.ConnectFlags, reason: ReasonCode, _props: Any
-    ) -> None:
-        if reason.is_failure:
-            self._connection(f"refused: {reason}")
-            return
-        client.subscribe(self._topics, options=SubscribeOptions(qos=1))
-        self._connection("connected")
-
-    def _on_subscribe(
-        self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Any
-    ) -> None:
-        if reasons[0].is_failure:
-            self._connection(f"connected, but may not listen to {self._topics}: {reasons[0]}")
-
-    def _on_connect_fail(self, _client: paho.Client, _data: Any) -> None:
-        self._connection(f"not reached: {self._address} takes no connection; trying again")
-
-    def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _props: Any) -> None:
-        if self.board.connection.startswith("connected"):
-            self._connection(f"lost: {reason}; trying again")
-
-    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+    def take(self, topic: str, payload: bytes, now: float) -> None:
+        """Take one message."""
         with self._lock:
-            self._board = on_message(self._board, message.topic, bytes(message.payload), time.monotonic())
+            self._board = on_message(self._board, topic, payload, now)
 
-    def _connection(self, words: str) -> None:
+    def say(self, words: str) -> None:
+        """Take what is to be said of the connection."""
         with self._lock:
             self._board = replace(self._board, connection=words)
+
+
+def _check(broker: Broker) -> None:
+    """Whether the credentials can be used at all."""
+    try:
+        read_password(broker.password_file)
+        if broker.tls is not None:
+            tls_context(broker.tls)
+    except (OSError, UnicodeError) as error:
+        raise WatchError(f"credentials for {broker.host}:{broker.port} cannot be used: {error}") from error

@@ -9,9 +9,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from npng_edge import board_words as words
-from npng_edge.board_model import CURVE_S, fusion, raised, rank, score, status
-from npng_edge.board_words import LEVELS, MARKS, NO_PATIENT, lasting, local, printable
+from npng_edge.station import words
+from npng_edge.station.model import CURVE_S, fusion, raised, rank, score, status
+from npng_edge.station.words import LEVELS, MARKS, NO_PATIENT, lasting, local, printable
 from npng_edge.units import Activation, PainLevel, Phase, Presence
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from npng_edge.board_model import Bed, Board, Event, Point
     from npng_edge.publish.messages import AlarmPart, Pain
+    from npng_edge.station.model import Bed, Board, Event, Point
 
 UNITS = ("AU4", "AU6", "AU7", "AU9", "AU10", "AU12")
 COLOURS = {"high": "red", "medium": "yellow", "low": "cyan"}

@@ -42,6 +42,8 @@ _KINDS: Mapping[str, type[Envelope]] = MappingProxyType(
         "alarm": Alarm,
     }
 )
+HEARD = tuple(_KINDS)
+"""Topics under a bed that a board listens to."""
 
 
 @dataclass(frozen=True, slots=True)

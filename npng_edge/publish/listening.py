@@ -1,0 +1,49 @@
+"""Whether anybody listens: judged from the stations' receipts; a broker's acknowledgement says nothing of it."""
+
+from __future__ import annotations
+
+SILENT_S = 10.0
+"""Without any receipt for so long, nobody is listening. The level, which is told every five seconds, asks for them."""
+
+
+class Listening:
+    """What one connection knows of its listeners.
+
+    Args:
+        now: When the connection began, monotonic seconds.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._since = now
+        self._owed: tuple[str, float] | None = None  # the oldest alarm told without a receipt, and since when
+        self.heard: float | None = None
+        """When the last receipt came, monotonic seconds; None: none on this connection."""
+        self.nobody: bool | None = None
+        """Nobody has subscribed to this bed's alarms, said the broker when it last took one; None: not known."""
+
+    def told(self, id_: str, now: float) -> None:
+        """The broker has taken an alarm."""
+        self._owed = self._owed or (id_, now)
+
+    def is_silent(self, now: float) -> bool:
+        """Whether no receipt has come for long."""
+        return now - (self._since if self.heard is None else self.heard) > SILENT_S
+
+    def deaf(self, oldest: str | None, now: float) -> str | None:
+        """Why it must be taken that nobody listens, for people; None: somebody does, or it is not known yet.
+
+        Args:
+            oldest: Id of the oldest alarm that was told and has no receipt; None: there is none.
+            now: Monotonic seconds.
+        """
+        if self.nobody:
+            return "The broker has no subscriber for this bed's alarms."
+        if self.is_silent(now):
+            return f"No station has sent a receipt for {SILENT_S:.0f} s."
+        if oldest is None:
+            self._owed = None
+        elif self._owed is None or self._owed[0] != oldest:
+            self._owed = oldest, now
+        elif now - self._owed[1] > SILENT_S:
+            return f"A station listens, but has not confirmed an alarm in {SILENT_S:.0f} s."
+        return None
