@@ -23,6 +23,7 @@ from npng_edge.bedside.events import ModelsOpened, PolicyChanged, ReadingMade
 from npng_edge.bedside.filming import Filming
 from npng_edge.bedside.stage import Bedside
 from npng_edge.capture.stage import CaptureStage
+from npng_edge.indicate.player import Player
 from npng_edge.infer.pipeline import Pipeline
 from npng_edge.infer.stage import InferenceStage
 from npng_edge.latest import Latest
@@ -41,7 +42,7 @@ STALE_S = 5.0
 """A stage whose heart has not beaten for so long is stuck; the watchdog is not fed any more."""
 CHECK_S = 1.0
 EXIT_OK, EXIT_STAGE_DIED = 0, 70
-NEEDS_RESTART = ("place", "broker", "storage", "log_level")
+NEEDS_RESTART = ("place", "broker", "storage", "local_alarm", "log_level")
 """Sections that are read at the start only."""
 
 
@@ -63,7 +64,10 @@ class Daemon:
         self._frames: Latest[Frame] = Latest()
         self._delivered_before = 0
         self._filming = Filming(settings.storage, on_death=self._on_death)
-        self._bedside = Bedside(settings, counts=self._counts, filming=self._filming, on_death=self._on_death)
+        self._local = Player(settings.local_alarm, on_death=self._on_death)
+        self._bedside = Bedside(
+            settings, counts=self._counts, filming=self._filming, local=self._local, on_death=self._on_death
+        )
         self._inference = InferenceStage(
             self._frames,
             on_reading=lambda reading, timings: self._bedside.tell(ReadingMade(reading, timings)),
@@ -84,6 +88,7 @@ class Daemon:
         self._use(self._settings.seeing)
         self._bedside.start()
         self._filming.start()
+        self._local.start()
         self._inference.start()
         self._capture.start()
         place = self._settings.place
@@ -96,6 +101,7 @@ class Daemon:
         self._inference.stop(0.5)
         self._filming.stop(0.5)
         self._bedside.stop(0.5)
+        self._local.stop(0.5)
         logger.info("stopped")
         return status
 

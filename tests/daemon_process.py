@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,13 @@ class DaemonProcess:
     def send(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
+
+    def wait_logged(self, wanted: str, seconds: float) -> None:
+        """Wait until the log holds this text."""
+        end = time.monotonic() + seconds
+        while wanted not in self.log.read_text():
+            assert time.monotonic() < end, f"{wanted!r} is not in the log"
+            time.sleep(0.05)
 
     def wait_ended(self) -> int:
         assert self.process is not None

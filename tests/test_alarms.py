@@ -85,7 +85,7 @@ def test_the_page_shows_the_table_in_code() -> None:
 def test_the_table_keeps_its_promises() -> None:
     kinds = [row.kind for row in CONDITIONS.values()]
     assert kinds == sorted(kinds, key=(AlarmKind.PHYSIOLOGICAL, AlarmKind.TECHNICAL).index)
-    assert len(CONDITIONS) == 20
+    assert len(CONDITIONS) == 21
     assert set(BLINDING) == {"camera", "view-blocked", "no-face", "poor-view", "model", "slow"}
     for row in CONDITIONS.values():
         assert not (row.blinding and row.pausable)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from npng_edge import __version__, host
+from npng_edge import host
 from npng_edge.bedside.commands import Answer, Commands
 from npng_edge.bedside.errands import fetch_episode, replay
 from npng_edge.bedside.events import Event, ModelsOpened, PolicyChanged, ReadingMade
@@ -26,13 +26,13 @@ from npng_edge.bedside.self_test import checks
 from npng_edge.bedside.telling import Teller
 from npng_edge.capture.sources import redact
 from npng_edge.policy import monitor
+from npng_edge.policy.alarm.local import local_signal
 from npng_edge.policy.decisions import Outcome
 from npng_edge.policy.events import Arrived, Asked, Fault, Left, Measured, Seen, Tick
 from npng_edge.policy.state import MOST_LEFT
 from npng_edge.publish.client import Client
 from npng_edge.publish.delivery import Delivery
 from npng_edge.publish.events import Received
-from npng_edge.publish.messages import State
 from npng_edge.publish.stamp import Stamp
 from npng_edge.publish.topics import Topics
 from npng_edge.receipt import Receipt
@@ -49,9 +49,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from npng_edge.bedside.filming import Filming
+    from npng_edge.indicate.player import Player
     from npng_edge.policy.decisions import Decisions
     from npng_edge.policy.events import Event as PolicyEvent
     from npng_edge.policy.stays.profile import Profile
+    from npng_edge.publish.messages import State
     from npng_edge.record.event_log import EventWriter
     from npng_edge.settings import Settings
     from npng_edge.units import Alarm
@@ -84,6 +86,7 @@ class Bedside(Stage):
         *,
         counts: Callable[[], tuple[int, int]],
         filming: Filming,
+        local: Player,
         on_death: Callable[[str, BaseException], None],
     ) -> None:
         """Open the outbox and prepare the connection; nothing runs before `start`.
@@ -92,6 +95,7 @@ class Bedside(Stage):
             settings: Place, policy, broker and storage are used here.
             counts: Gives the good frames delivered and the frames dropped unread, since the start.
             filming: Keeps clips; stopped before this stage.
+            local: Signals at the bed while no station can.
             on_death: Called when the stage dies of an unexpected error.
         """
         super().__init__("bedside", on_death)
@@ -99,6 +103,7 @@ class Bedside(Stage):
         self._policy = settings.policy
         self._storage = settings.storage
         self._filming = filming
+        self._local = local
         self._inbox: queue.Queue[Event] = queue.Queue(INBOX)
         boot_id = uuid.uuid4().hex
         self._state = monitor.begin(boot_id)
@@ -280,6 +285,7 @@ class Bedside(Stage):
             self._answer(Outcome(name, request, "done", None, "Sealed."), sealed)
 
     def _take_self_test(self, name: str, request: SelfTest, now: float) -> None:
+        self._local.test()
         made = checks(
             faults=self._state.faults,
             camera=self._camera,
@@ -287,6 +293,7 @@ class Bedside(Stage):
             reading_fps=self._meter.reading_fps,
             storage=self._outbox.check(),
             delivery=self._delivery.status(now),
+            local=self._local.kind,
             now=now,
         )
         failed = [one.name for one in made if one.passed is False]
@@ -309,7 +316,6 @@ class Bedside(Stage):
         return decisions
 
     def _answer(self, outcome: Outcome, bundle: str | None = None) -> None:
-        """Answer a request that the policy did not see."""
         self._respond(self._commands.answer(outcome, bundle))
 
     def _respond(self, answer: Answer) -> None:
@@ -327,6 +333,7 @@ class Bedside(Stage):
             self._due["facts"] = now + FACTS_S
             self._look_around(now)
         self._decide(Tick(), now)
+        self._local.show(local_signal(self._state.alarms.alarms.values()))
         if now >= self._due["retention"]:
             self._due["retention"] = now + RETENTION_S
             self._forget_old()
@@ -375,6 +382,7 @@ class Bedside(Stage):
             "recording": (None if self._log is None else self._log.fault) or self._filming.fault,
             "broker": (status.last_error or "not connected") if lost else None,
             "station-not-listening": status.deaf,
+            "local-alarm": self._local.fault,
             **self._meter.faults(self._policy.technical, now, time.time(), watching=watching),
         }
         for condition, cause in faults.items():
@@ -388,13 +396,5 @@ class Bedside(Stage):
 
     def _message(self, value: str) -> State:
         profile = self._state.profile
-        return State.model_validate(
-            {
-                **self._stamp.envelope("state"),
-                "value": value,
-                "since": self._since,
-                "software": __version__,
-                "models": self._models,
-                "patient": profile and profile.patient,
-            }
-        )
+        patient = None if profile is None else profile.patient
+        return self._stamp.state(value, since=self._since, models=self._models, patient=patient)

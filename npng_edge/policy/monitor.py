@@ -45,7 +45,17 @@ KEPT_S = 300.0
 """The hour under way is kept so often: no more is lost with the power."""
 ATTENDED_S = 60.0
 """Somebody who was in view so lately is with the patient. Our choice."""
-FAULTS = ("camera", "slow", "clock", "storage", "broker", "station-not-listening", "recording", "temperature")
+FAULTS = (
+    "camera",
+    "slow",
+    "clock",
+    "storage",
+    "broker",
+    "station-not-listening",
+    "recording",
+    "local-alarm",
+    "temperature",
+)
 """Conditions that follow what their stage last said, readings or not. `model` is judged by readings too."""
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from pydantic import ValidationError
 
+from npng_edge import __version__
 from npng_edge.policy.alarm.conditions import CONDITIONS
 from npng_edge.publish.messages import (
     Alarm,
@@ -29,6 +30,7 @@ from npng_edge.publish.messages import (
     Pain,
     PosePart,
     SelfCheck,
+    State,
     SupportPart,
     VetoPart,
 )
@@ -125,6 +127,26 @@ class Stamp:
         if abs(offset - self._offset) > CLOCK_STEP_S:
             self._offset = offset
         return datetime.fromtimestamp(self._offset + moment, timezone.utc)
+
+    def state(self, value: str, *, since: datetime, models: Mapping[str, str], patient: str | None) -> State:
+        """Whether the device is there.
+
+        Args:
+            value: `online`, `stopped` or `offline`.
+            since: When this run started.
+            models: SHA-256 of each model in use, by name.
+            patient: Pseudonym of the assigned one.
+        """
+        return State.model_validate(
+            {
+                **self.envelope("state"),
+                "value": value,
+                "since": since,
+                "software": __version__,
+                "models": dict(models),
+                "patient": patient,
+            }
+        )
 
     def pain(self, reading: Reading, assessment: Assessment, patient: PatientFacts) -> Pain:
         """The score of one reading."""

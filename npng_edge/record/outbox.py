@@ -146,7 +146,7 @@ class Outbox:
         return None if row is None else (row[0], Outgoing(*row[1:]))
 
     def others(self, topic: str, limit: int, skip_topics: Collection[str] = ()) -> list[Outgoing]:
-        """What waits beside the alarms of a topic: those of another bed that this device was, then scores, oldest first.
+        """What waits beside the alarms of a topic: those of another bed that this device was, then scores.
 
         Args:
             topic: Where this bed's alarms go.

@@ -1,4 +1,4 @@
-"""The settings of the device around the policy: place, camera, seeing, broker, storage."""
+"""The settings of the device around the policy: place, camera, seeing, broker, storage, local alarm."""
 
 from __future__ import annotations
 
@@ -140,6 +140,53 @@ class Storage(Section):
     clips: Clips = Clips()
 
 
+class GpioLines(Section):
+    """Buzzer and lamps on GPIO lines; only with `kind: gpio`."""
+
+    chip: Path = Field(default=Path("/dev/gpiochip0"), description="The GPIO chip; `gpiodetect` lists them.")
+    buzzer: int | None = Field(default=None, ge=0, le=1023, description="Line of a buzzer; `gpioinfo` lists the lines.")
+    red: int | None = Field(default=None, ge=0, le=1023, description="Line of the red lamp.")
+    yellow: int | None = Field(default=None, ge=0, le=1023, description="Line of the yellow lamp.")
+    active_low: tuple[int, ...] = Field(default=(), description="Those of these lines that are on at low level.")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> GpioLines:
+        used = self.used
+        if len(set(used)) < len(used):
+            raise ValueError("buzzer, red and yellow must be different lines")
+        if not set(self.active_low) <= set(used):
+            raise ValueError("active_low names a line that is none of buzzer, red and yellow")
+        return self
+
+    @property
+    def used(self) -> tuple[int, ...]:
+        """The lines that are connected."""
+        return tuple(line for line in (self.buzzer, self.red, self.yellow) if line is not None)
+
+
+class Sound(Section):
+    """Tones through ALSA's `aplay`; only with `kind: sound`."""
+
+    device: str = Field(default="default", min_length=1, description="ALSA device; `aplay -L` lists them.")
+    volume: float = Field(default=0.8, gt=0, le=1, description="Of full scale, before the mixer of the device.")
+
+
+class LocalAlarm(Section):
+    """What signals at the bed itself while no nurse station can be reached."""
+
+    kind: Literal["none", "gpio", "sound", "simulated"] = Field(
+        default="none", description="none, gpio (buzzer and lamps), sound, simulated (only a line in the journal)."
+    )
+    gpio: GpioLines = GpioLines()
+    sound: Sound = Sound()
+
+    @model_validator(mode="after")
+    def _connected(self) -> LocalAlarm:
+        if self.kind == "gpio" and not self.gpio.used:
+            raise ValueError("kind gpio needs a line: give gpio.buzzer, gpio.red or gpio.yellow")
+        return self
+
+
 class Settings(Section):
     """The whole configuration of one bedside device."""
 
@@ -150,4 +197,5 @@ class Settings(Section):
     policy: Policy = Policy()
     broker: Broker | None = Field(default=None, description="Absent: 127.0.0.1:1883.")
     storage: Storage = Storage()
+    local_alarm: LocalAlarm = LocalAlarm()
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Of the journal.")

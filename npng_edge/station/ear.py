@@ -37,7 +37,7 @@ class Ear:
         topics: Topic filters.
         take: Takes every message, in this object's thread: topic, payload, monotonic seconds.
         say: Takes every change of the connection in words: `connected`, or what is wrong.
-        receiver: Stores alarms and sends receipts, and the broker keeps what comes while it is away; None: only listens.
+        receiver: Stores alarms and sends receipts; the broker keeps what comes while it is away. None: only listens.
     """
 
     def __init__(

@@ -22,8 +22,8 @@ CURVE_S = 60.0
 """Seconds of scores that are kept for the curve."""
 STALE_S = 5.0
 """A score older than this is no longer shown as the present one; they come every second."""
-LOST_S = 15.0
-"""A bed that says nothing for so long is lost, whatever it said last."""
+LOST_S = 12.0
+"""A bed that says nothing for so long is lost, whatever it said last: it tells its level every five seconds."""
 FUSED_S = 60.0
 """A ward priority older than this is none; the broker forgets it after as long."""
 MAX_EVENTS = 200

@@ -14,7 +14,7 @@ from npng_edge.wire import Part
 class CheckPart(Part):
     """One check of a self-test."""
 
-    name: Literal["camera", "models", "reading", "storage", "broker", "station", "clock", "temperature", "local-signal"]
+    name: Literal["camera", "models", "reading", "storage", "broker", "station", "clock", "temperature", "local-alarm"]
     """What was checked."""
     passed: bool | None
     """Null: it could not be checked; `detail` says why."""
