@@ -13,6 +13,7 @@ from broker import MosquittoBroker, Station
 from npng_edge.publish.client import Client
 from npng_edge.publish.delivery import (
     ACK_TIMEOUT_S,
+    ALARM_WINDOW,
     BRIEF_S,
     FLUSH_ROWS,
     FLUSH_S,
@@ -511,37 +512,52 @@ def test_our_own_online_is_no_reason_to_say_it_again(bench: Bench) -> None:
 
 
 def test_the_brokers_word_is_no_delivery_an_alarm_goes_with_the_receipt(bench: Bench) -> None:
-    bench.outbox.commit([alarm(1), alarm(2)])
+    total = ALARM_WINDOW + 2
+    bench.outbox.commit([alarm(n) for n in range(total)])
     bench.connect()
+    for number in range(1, ALARM_WINDOW):
+        bench.answer(bench.last, 0)
+        assert bench.step() == [said(number)]
     bench.answer(bench.last, 0)
-    assert bench.step(RECEIPT_WAIT_S - 0.1) == []  # The second one waits for the receipt of the first ..
-    assert bench.outbox.status().alarms == 2
-    assert bench.step(0.1) == [said(2)]  # .. but not for long.
-    bench.receipt("alarm-1", "alarm-2", "never-heard-of")
+    assert bench.step(RECEIPT_WAIT_S - 0.1) == []  # So many are without a receipt: the next one waits ..
     bench.step(FLUSH_S)
-    assert bench.outbox.status().alarms == 0
+    assert bench.outbox.status().alarms == total
+    assert bench.wire.sent[-1][1] == said(ALARM_WINDOW)  # .. but not for long.
+    bench.receipt(*(f"alarm-{n}" for n in range(ALARM_WINDOW)), "never-heard-of")
+    bench.step(FLUSH_S)
+    assert bench.outbox.status().alarms == 2
+
+
+def test_a_receipt_makes_room_for_the_next_alarm(bench: Bench) -> None:
+    bench.outbox.commit([alarm(n) for n in range(ALARM_WINDOW + 1)])
+    bench.connect()
+    for _ in range(ALARM_WINDOW):
+        bench.answer(bench.last, 0)
+        bench.step()
+    assert bench.wire.sent[-1][1] == said(ALARM_WINDOW - 1)
+    bench.receipt("alarm-3")
+    assert bench.step() == [said(ALARM_WINDOW)]
 
 
 def test_what_has_no_receipt_is_sent_again_in_order_with_back_off(bench: Bench) -> None:
     bench.outbox.commit([alarm(n) for n in range(3)])
     bench.connect()
-    bench.answer(bench.last, 0)
-    assert bench.step(RECEIPT_WAIT_S) == [said(1)]
-    bench.answer(bench.last, 0)
-    assert bench.step() == [said(2)]  # Nobody sends receipts: the newest one is not kept back any more.
-    bench.answer(bench.last, 0)
+    for _ in range(3):
+        bench.answer(bench.last, 0)
+        bench.step()
+    bench.step(RECEIPT_WAIT_S)
     waits = []
     for _ in range(6):
         waited = 0.0
         while not (first := bench.step(0.5)):
             waited += 0.5
         waits.append(waited + 0.5)
-        rounds = [*first]
-        while len(rounds) < 3:
+        told = [*first]
+        while len(told) < 3:
             bench.answer(bench.last, 0)
-            rounds += bench.step()
+            told += bench.step()
         bench.answer(bench.last, 0)
-        assert rounds == [said(0), said(1), said(2)]
+        assert told == [said(0), said(1), said(2)]
     assert waits[0] == RESEND_MIN_S
     assert waits == sorted(waits)
     assert waits[-1] == RESEND_MAX_S
@@ -563,8 +579,11 @@ def test_a_silent_station_is_noticed_and_gets_everything_when_it_is_back(bench: 
     bench.receipt("level-of-long-ago")  # A receipt that lay at the broker proves nothing.
     assert bench.status().deaf is not None
     bench.receipt("level-1")
-    assert bench.status().deaf is None
     assert bench.step() == [said(1)]
+    assert bench.status().deaf == "A station listens, but an alarm is not confirmed since 10 s."
+    bench.confirm(1)
+    bench.step(FLUSH_S)
+    assert bench.status().deaf is None
 
 
 def test_a_station_that_confirms_levels_but_not_alarms_is_noticed(bench: Bench) -> None:
@@ -578,7 +597,21 @@ def test_a_station_that_confirms_levels_but_not_alarms_is_noticed(bench: Bench) 
         bench.receipt("level-1")
         bench.step(0.5)
         reasons.add(bench.status().deaf)
-    assert reasons == {None, "A station listens, but has not confirmed an alarm in 10 s."}
+    assert reasons == {None, "A station listens, but an alarm is not confirmed since 10 s."}
+
+
+def test_a_broker_that_refuses_alarms_but_not_levels_is_noticed(bench: Bench) -> None:
+    bench.delivery.level("level-1", b"level 1")
+    bench.outbox.commit([alarm(1)])
+    bench.connect()
+    reasons = set()
+    for _ in range(40):
+        for topic, _, ticket in bench.wire.sent:
+            bench.answer(ticket, 0x87 if topic == TOPICS.alarm else 0)
+        bench.receipt("level-1")
+        bench.step(0.5)
+        reasons.add(bench.status().deaf)
+    assert reasons == {None, "A station listens, but an alarm is not confirmed since 10 s."}
 
 
 def test_alarms_of_another_bed_that_the_device_was_are_done_with_the_brokers_word(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from npng_edge.policy.events import Arrived, Asked, Event, Fault, Left, Measured, Seen, Tick
 from npng_edge.policy.stays.profile import Baseline, Dose, Profile
 from npng_edge.record import event_log, event_rows
-from npng_edge.record.event_log import EventLogError, EventWriter, Header, forget_events, read_events, read_header
+from npng_edge.record.event_log import EventLogError, EventWriter, Header, read_events, read_header
 from npng_edge.requests import REQUESTS
 from npng_edge.units import (
     ACTION_UNITS,
@@ -116,6 +116,8 @@ PARTICULARS: dict[str, dict[str, Any]] = {
     "stop-order": {"patient": "patient-1"},
     "bolus-answer": {"bolus_id": "b", "outcome": "refused", "delivered_mg": 0},
     "episode": {"episode_id": "run-e1"},
+    "replay": {"run": "run", "first": 1, "last": 2},
+    "self-test": {},
 }
 
 
@@ -382,6 +384,8 @@ def test_old_files_are_forgotten(tmp_path: Path) -> None:
     old = tmp_path / "events.jsonl.1"
     limit = old.stat().st_mtime + 1
     os.utime(path, (limit + 1, limit + 1))
-    assert forget_events(path, limit) == 1
+    writer = EventWriter(path, run="third", max_bytes=10**6)
+    assert writer.forget(limit) == 1
+    writer.close()
     assert not old.exists()
     assert list(read_events(path)) == [(moment(2), Tick())]

@@ -24,6 +24,8 @@ CLOCK_STEP_S = 5.0
 """A wall clock that jumps by more against the monotonic one was set by hand or by a broken time server."""
 TOLD_S = 60.0
 """A jump of the clock is told for so long."""
+UNSET_S = 300.0
+"""A clock that no time server sets is told after so long: after a start it takes a while."""
 
 
 class HealthMeter:
@@ -49,6 +51,7 @@ class HealthMeter:
         self._fps: tuple[float, float] | None = None
         self._offset = wall - now
         self._stepped: tuple[float, float] | None = None
+        self._unset_since: float | None = None
         self.lost_events = 0
         """Events inside the device that found a full inbox."""
 
@@ -91,7 +94,13 @@ class HealthMeter:
         self._offset = offset
         if self._stepped is not None and now - self._stepped[0] < TOLD_S:
             return f"The clock jumped by {self._stepped[1]:+.0f} s."
-        return "The clock is not set by a time server." if host.clock_synchronised() is False else None
+        if host.clock_synchronised() is not False:
+            self._unset_since = None
+        elif self._unset_since is None:
+            self._unset_since = now
+        elif now - self._unset_since >= UNSET_S:
+            return "The clock is not set by a time server."
+        return None
 
     @property
     def reading_fps(self) -> float | None:

@@ -65,8 +65,7 @@ INBOX = 1000
 TICK_S = 0.25
 PAIN_S = 1.0
 DAY_S = 86_400.0
-LEVEL_S = 5.0
-"""The level is told so often, for the station's receipt proves that somebody listens."""
+LEVEL_S = 5.0  # The station's receipts for the level prove that somebody listens.
 HEALTH_S = 10.0
 RETENTION_S = 3600.0
 EVENT_LOG, EVENT_LOG_BYTES = "events.jsonl", 256 * 2**20
@@ -74,7 +73,6 @@ EVENT_LOG, EVENT_LOG_BYTES = "events.jsonl", 256 * 2**20
 BROKER_LOST_S = 5.0
 """Without a connection for so long, `broker` is an alarm: for the log and for the station's later knowledge."""
 FACTS_S = 1.0
-"""Facts of the host are asked so often."""
 
 
 class Bedside(Stage):
@@ -141,7 +139,7 @@ class Bedside(Stage):
             self._log = EventWriter(file, run=boot_id, max_bytes=EVENT_LOG_BYTES)
 
     def tell(self, event: Event) -> None:
-        """Hand over one event, from any thread, without waiting. One that finds the inbox full is counted and lost."""
+        """Hand over one event, from any thread. One that finds the inbox full is counted and lost."""
         try:
             self._inbox.put_nowait(event)
         except queue.Full:
@@ -355,15 +353,13 @@ class Bedside(Stage):
 
     def _forget_old(self) -> None:
         """Delete what has been kept long enough; nothing while the wall clock is known to be wrong."""
-        if self._synchronised is False or "clock" in self._state.faults:
+        if not self._clock_right:
             return
         before = self._stamp.wall() - self._storage.retention_days * DAY_S
-        self._filming.forget(self._keeper.forget_old(self._state, before))
         self._outbox.forget(before)
+        self._filming.forget(self._keeper.forget_old(self._state, before))
         if self._log is not None:
-            from npng_edge.record.event_log import forget_events  # noqa: PLC0415 - see above
-
-            forget_events(self._storage.directory / EVENT_LOG, before)
+            self._log.forget(before)
 
     def _look_around(self, now: float) -> None:
         """Judge what the device knows of itself."""
@@ -389,7 +385,11 @@ class Bedside(Stage):
             # What persists is judged at every tick.
             if cause != self._state.faults.get(condition):
                 self._take_fault(condition, cause, now)
-        self._keeper.clips(self._filming.proofs(clock_right="clock" not in self._state.faults))
+        self._keeper.clips(self._filming.proofs(clock_right=self._clock_right))
+
+    @property
+    def _clock_right(self) -> bool:
+        return self._synchronised is not False and "clock" not in self._state.faults
 
     def _moment(self, now: float) -> Moment:
         return Moment(now, self._stamp.wall(), self._synchronised)

@@ -11,10 +11,11 @@ How the owner's thread uses it:
 5. What is only worth sending now (`pain`, `health`, responses) goes through `send(...)`.
 
 A broker's acknowledgement is no delivery: Mosquitto acknowledges from memory, and may lose what it acknowledged. So an
-alarm leaves the outbox only when a station says that it has stored it. Alarms go one at a time, oldest first; each
-waits for its receipt before the next one goes, but not for long: a station that is slow or away must not keep back the
-newest. What has no receipt is sent again, all of it in order, with back-off; at once on a new connection, and when
-receipts come again. The station may hear a message twice, with the same id, and never misses one.
+alarm leaves the outbox only when a station says that it has stored it. Alarms go oldest first, the next one when the
+broker has taken the one before. A few may be without a receipt, then the next one waits, but not for long: a station
+that is slow or away must not keep back the newest. What has no receipt is sent again, all of it in order, with
+back-off; at once on a new connection, and when receipts come again. The station may hear a message twice, with the same
+id, and never misses one.
 
 A score is done when the broker acknowledges it (0x00). A refusal (0x80 and above), nobody subscribed (0x10) or no
 acknowledgement in time leaves a row where it is; its topic is tried again with back-off, the other topics go on.
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pydantic import ValidationError
@@ -45,8 +46,10 @@ WINDOW = 10
 """Scores in flight at a time; with an alarm and the retained messages below the 20 that Mosquitto allows a client."""
 ACK_TIMEOUT_S = 10.0
 """A message not acknowledged for so long is sent again."""
+ALARM_WINDOW = 20
+"""Alarms that the broker has and no station has confirmed; the next one waits, ..."""
 RECEIPT_WAIT_S = 2.0
-"""An alarm waits so long for the receipt of the one before it."""
+"""... but only so long for the receipt of the oldest."""
 RESEND_MIN_S = 5.0
 RESEND_MAX_S = 60.0
 """Alarms without a receipt are sent again after so long."""
@@ -126,10 +129,8 @@ class _Round:
 
     place: int = 0
     """Of the last alarm that the broker took."""
-    awaited: str | None = None
-    """Its id, while the next alarm waits for the receipt."""
-    until: float = 0.0
-    """The next alarm waits no longer."""
+    awaited: dict[str, float] = field(default_factory=dict)
+    """Alarms that the broker took: id -> until when the next ones wait for the receipt, oldest first."""
     again_at: float | None = None
     """When to begin anew; None: nothing is without a receipt, as far as this round knows."""
 
@@ -208,13 +209,13 @@ class Delivery:
             now: Monotonic seconds.
         """
         levels = {*self._levels}
-        if not {*levels, self._round.awaited}.isdisjoint(ids):
+        if not {*levels, *self._round.awaited}.isdisjoint(ids):
             if self._listening.is_silent(now):
                 self._begin_round()
             self._listening.heard = now
             self._patient = True
-        if self._round.awaited in ids:
-            self._round.awaited = None
+        for id_ in ids:
+            self._round.awaited.pop(id_, None)
         alarms = set(ids) - levels
         if alarms:
             self._rounds = 0
@@ -247,11 +248,12 @@ class Delivery:
 
     def status(self, now: float) -> DeliveryStatus:
         """How it goes; ask about once a second."""
+        oldest = self._outbox.next_alarm(self._topics.alarm)
         return DeliveryStatus(
             connected=self._connection is not None,
             since=self._since,
             heard=self._listening.heard,
-            deaf=None if self._connection is None else self._listening.deaf(self._oldest_told(), now),
+            deaf=None if self._connection is None else self._listening.deaf(oldest and oldest[1].id, now),
             last_error=self._last_error,
             outbox=self._outbox.status(),
         )
@@ -294,11 +296,12 @@ class Delivery:
             self._era = self._outbox.era
             self._begin_round()
             current = self._round
-        if current.awaited is not None:
-            if now < current.until:
-                return True
-            current.awaited, self._patient = None, False
+        if current.awaited and now >= min(current.awaited.values()):
+            current.awaited.clear()
+            self._patient = False
             current.again_at = current.again_at or now + self._resend_s()
+        if len(current.awaited) >= ALARM_WINDOW:
+            return True
         if not self._is_free(self._topics.alarm, now):
             return False
         found = self._outbox.next_alarm(self._topics.alarm, current.place)
@@ -356,18 +359,13 @@ class Delivery:
         """The broker has taken an alarm; the next one does not wait where no receipts come."""
         current = self._round
         current.place = place
-        self._listening.told(id_, now)
         if self._patient:
-            current.awaited, current.until = id_, now + RECEIPT_WAIT_S
+            current.awaited[id_] = now + RECEIPT_WAIT_S
         else:
             current.again_at = current.again_at or now + self._resend_s()
 
     def _resend_s(self) -> float:
         return min(RESEND_MIN_S * 2.0 ** min(self._rounds, 10), RESEND_MAX_S)
-
-    def _oldest_told(self) -> str | None:
-        oldest = self._outbox.next_alarm(self._topics.alarm)
-        return None if oldest is None or oldest[0] > self._round.place else oldest[1].id
 
     def _finish(self, ids: Collection[str], now: float) -> None:
         """These rows are done; they are removed soon."""

@@ -15,15 +15,11 @@ class Listening:
 
     def __init__(self, now: float) -> None:
         self._since = now
-        self._owed: tuple[str, float] | None = None  # the oldest alarm told without a receipt, and since when
+        self._owed: tuple[str, float] | None = None  # the oldest alarm without a receipt, and since when
         self.heard: float | None = None
         """When the last receipt came, monotonic seconds; None: none on this connection."""
         self.nobody: bool | None = None
         """Nobody has subscribed to this bed's alarms, said the broker when it last took one; None: not known."""
-
-    def told(self, id_: str, now: float) -> None:
-        """The broker has taken an alarm."""
-        self._owed = self._owed or (id_, now)
 
     def is_silent(self, now: float) -> bool:
         """Whether no receipt has come for long."""
@@ -33,7 +29,7 @@ class Listening:
         """Why it must be taken that nobody listens, for people; None: somebody does, or it is not known yet.
 
         Args:
-            oldest: Id of the oldest alarm that was told and has no receipt; None: there is none.
+            oldest: Id of the oldest alarm that has no receipt, told or refused by the broker; None: there is none.
             now: Monotonic seconds.
         """
         if self.nobody:
@@ -45,5 +41,5 @@ class Listening:
         elif self._owed is None or self._owed[0] != oldest:
             self._owed = oldest, now
         elif now - self._owed[1] > SILENT_S:
-            return f"A station listens, but has not confirmed an alarm in {SILENT_S:.0f} s."
+            return f"A station listens, but an alarm is not confirmed since {SILENT_S:.0f} s."
         return None

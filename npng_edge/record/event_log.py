@@ -97,6 +97,17 @@ class EventWriter:
         if self._waiting > _FLUSH_BYTES and self.fault is None:
             self.flush()
 
+    def forget(self, before_utc: float) -> int:
+        """Delete the files that were last written before a time, seconds since 1970; returns how many were deleted."""
+        old = []
+        try:
+            old = [one for one in self._path.parent.glob(f"{self._path.name}*") if one.stat().st_mtime < before_utc]
+            for file in old:
+                file.unlink()
+        except OSError as error:
+            logger.warning("%s: what is too old cannot be deleted: %s", self._path, error.strerror)
+        return sum(not file.exists() for file in old)
+
     def flush(self) -> None:
         """Hand everything over to the system; call it about once a second."""
         if not self._lines:
@@ -210,25 +221,6 @@ def read_events(path: Path) -> Iterator[tuple[Moment, Event]]:
         logger.warning("%s: the beginning of this run is not kept any more", files[0])
     for file in files:
         yield from _read_file(file)
-
-
-def forget_events(path: Path, before_utc: float) -> int:
-    """Delete the files of a log that were last written before a time.
-
-    Args:
-        path: As given to the writer.
-        before_utc: Seconds since 1970.
-
-    Returns:
-        How many were deleted.
-
-    Raises:
-        OSError: One cannot be deleted.
-    """
-    old = [file for file in path.parent.glob(f"{path.name}*") if file.stat().st_mtime < before_utc]
-    for file in old:
-        file.unlink()
-    return len(old)
 
 
 def _read_file(path: Path) -> Iterator[tuple[Moment, Event]]:
