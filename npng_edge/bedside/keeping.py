@@ -16,7 +16,7 @@ from npng_edge.record.history import KEEP, NO_STAY, Changes, HistoryRow
 from npng_edge.record.outbox import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from npng_edge.policy.decisions import Decisions
     from npng_edge.policy.happening.episode import Episode
@@ -59,9 +59,14 @@ class Keeper:
             self._outbox.history.set_profile_aside(time.time())
             return None
 
-    def alarms(self, alarms: Iterable[Alarm], state: State) -> None:
-        """Keep transitions that no event of this run made, and the level."""
-        self._outbox.commit(self._rows(alarms), self._level(state))
+    def ends(self, ends: Iterable[Alarm], going_on: Mapping[str, bytes]) -> None:
+        """Keep the ends of alarms of an earlier run.
+
+        Args:
+            ends: To be sent.
+            going_on: alarm_id -> body, as they were kept: still present if this run, too, is killed at once.
+        """
+        self._outbox.commit(self._rows(ends), going_on)
 
     def keep(self, before: State, after: State, decisions: Decisions) -> None:
         """Keep what follows from one event, if anything does.

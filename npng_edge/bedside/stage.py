@@ -150,10 +150,10 @@ class Bedside(Stage):
         now, profile = time.monotonic(), self._keeper.restore()
         past = tuple(profile for profile, _ in islice(past_stays(self._outbox.history), MOST_LEFT))
         self._decide(Left(past), now)
-        ends, latched = self._stamp.left_by(self._outbox.present(), same_patient=profile is not None)
-        self._keeper.alarms(ends, self._state)
+        left = self._outbox.present()
+        ends, latched = self._stamp.left_by(left, same_patient=profile is not None)
+        self._keeper.ends(ends, {alarm.id: left[alarm.id] for alarm in latched})
         self._take_over(profile, now, latched)
-        self._teller.level(self._state, self._checks)
         self._client.start()
         super().start()
 
