@@ -12,8 +12,8 @@ RULES = (
     "A bed refuses a message with a field that it does not know, so that a misspelt limit can never be taken for none.",
     "Times from a bed are UTC with milliseconds and Z. Times to a bed are RFC 3339 with a time zone.",
     "Messages are idempotent by `id`. `sequence` counts per topic within one `boot_id`.",
-    "A station sends a `receipt` for each `alarm`, when it has stored it, and for each `alarms`, when it shows it. Without "
-    "the first a bed sends the alarm again; without any for ten seconds it takes it that no station is listening.",
+    "A station sends a `receipt` for each `alarm`, when it has stored it, and for each `alarms`, when it shows it. "
+    "Without the first a bed sends the alarm again; without any for ten seconds it takes it that nobody is listening.",
     f"A station that comes late finds the truth retained: {_RETAINED}. `alarm` tells each change of `alarms`.",
     "Answers carry the request's MQTT 5 correlation data. They go to its response topic if that begins with "
     "`response/{request}/` under the same bed, else to `response/{request}`.",

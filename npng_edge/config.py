@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from npng_edge import plain_yaml
 from npng_edge.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-Location = tuple[str | int, ...]
+    from npng_edge.plain_yaml import Location
+
+MOST_PROBLEMS = 50
+"""Of a kind, told at once."""
+_SHOWN = 80
+"""Characters of a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +57,28 @@ def load(path: Path) -> Settings:
     """Read and check a configuration file.
 
     Raises:
-        ConfigError: With every mistake in the file, not only the first.
+        ConfigError: With every mistake in the file, not only the first; when there are very many, with some.
     """
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8") as file:
+            document = plain_yaml.read(file.read(plain_yaml.MOST_CHARACTERS + 1))
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError((Problem(path, 0, "", f"cannot be read ({reason}); check the path"),)) from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise ConfigError((Problem(path, line, "", f"is not YAML: {error.problem}"),)) from None
-    except yaml.YAMLError as error:
-        raise ConfigError((Problem(path, 0, "", f"is not YAML: {error}"),)) from None
-    if root is None:
+    except plain_yaml.PlainYamlError as error:
+        raise ConfigError((Problem(path, error.line, "", str(error)),)) from None
+    lines = document.lines
+    if not lines:
         return Settings()
-    if not isinstance(root, yaml.MappingNode):
-        raise ConfigError((Problem(path, root.start_mark.line + 1, "", "must be a mapping of sections"),))
-    lines: dict[Location, int] = {}
-    problems = [Problem(path, line, _dotted(key), "is given twice; keep one") for key, line in _index(root, (), lines)]
+    if not isinstance(document.value, dict):
+        raise ConfigError((Problem(path, lines[()], "", "must be a mapping of sections"),))
+    problems = [Problem(path, lines[at], _dotted(at), words) for at, words in document.mistakes[:MOST_PROBLEMS]]
+    told = {at for at, _ in document.mistakes}
     try:
-        settings = Settings.model_validate_json(json.dumps(_plain(root)))
+        settings = Settings.model_validate_json(json.dumps(document.value))
     except ValidationError as error:
-        problems += [_problem(path, detail, lines) for detail in error.errors(include_url=False)]
+        wrong = [one for one in error.errors(include_url=False) if tuple(one["loc"]) not in told]
+        problems += [_problem(path, detail, lines) for detail in wrong[:MOST_PROBLEMS]]
     if problems:
         raise ConfigError(tuple(sorted(problems, key=lambda problem: problem.line)))
     return settings
@@ -111,33 +118,6 @@ def _example(section: BaseModel, depth: int) -> Iterator[str]:
             yield f"{indent}{name}: {json.dumps(plain) if not isinstance(plain, str) else plain}"
 
 
-def _index(node: yaml.Node, at: Location, lines: dict[Location, int]) -> Iterator[tuple[Location, int]]:
-    """Fill in the line of every key; yields the keys that stand twice."""
-    lines.setdefault(at, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            location = (*at, str(key.value))
-            if location in seen:
-                yield location, key.start_mark.line + 1
-            seen.add(location)
-            lines[location] = key.start_mark.line + 1
-            yield from _index(value, location, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for position, value in enumerate(node.value):
-            yield from _index(value, (*at, position), lines)
-
-
-def _plain(node: yaml.Node) -> Any:
-    """The node's value in JSON's types; a date stays the text it was written as."""
-    if isinstance(node, yaml.MappingNode):
-        return {str(key.value): _plain(value) for key, value in node.value}
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(value) for value in node.value]
-    value = yaml.SafeLoader("").construct_object(node)
-    return value if isinstance(value, str | int | float | bool | None) else node.value
-
-
 def _problem(path: Path, detail: ErrorDetails, lines: dict[Location, int]) -> Problem:
     location: Location = tuple(detail["loc"])
     known = location
@@ -151,13 +131,23 @@ def _problem(path: Path, detail: ErrorDetails, lines: dict[Location, int]) -> Pr
         return Problem(path, line, _dotted(location), f"is not a setting{hint}")
     message = detail["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    value = "" if isinstance(detail["input"], dict) else f"{json.dumps(detail['input'], default=str)} is refused: "
+    value = "" if isinstance(detail["input"], dict) else f"{_shown(detail['input'])} is refused: "
     return Problem(path, line, _dotted(known or location), value + message)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Settings.model_json_schema()
 
 
 def _section_at(location: Location) -> tuple[str, ...]:
     """The names of the settings in the section at this place."""
-    node: Any = Settings.model_json_schema()
+    node: Any = _schema()
     definitions = node["$defs"]
     for key in location:
         node = node.get("properties", {}).get(str(key), {})

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -24,6 +25,8 @@ Vas = Annotated[float, Field(ge=0, le=10)]
 """A rating of pain: 0 none .. 10 the worst imaginable (VAS in cm, or NRS)."""
 Pspi = Annotated[float, Field(ge=0, le=16)]
 """Prkachin-Solomon pain intensity."""
+MOST_VALUES = 20_000
+"""In one message; an episode with its longest series has about 10,000. A million wrong ones would take gigabytes."""
 
 
 class Part(BaseModel):
@@ -47,12 +50,15 @@ class Message(Part):
 
     @classmethod
     def parse(cls, payload: bytes | bytearray) -> Self:
-        """Read a payload.
+        """Read a payload. Types are as in the contract: `"5"` and `true` are no numbers.
 
         Raises:
             pydantic.ValidationError: It is no JSON, or not this message, or does not say which message it is.
         """
-        message = cls.model_validate_json(payload)
+        if sum(map(payload.count, (b",", b"[", b"{"))) > MOST_VALUES:
+            many = PydanticCustomError("too_many_values", "More than {most} values", {"most": MOST_VALUES})
+            raise ValidationError.from_exception_data(cls.__name__, [{"type": many, "loc": (), "input": None}])
+        message = cls.model_validate_json(payload, strict=True)
         if "schema_" not in message.model_fields_set:
             raise ValidationError.from_exception_data(
                 cls.__name__, [{"type": "missing", "loc": ("schema",), "input": {}}]
