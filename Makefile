@@ -69,6 +69,7 @@ faults: models  ## Break beds, broker, network, disk and clock while alarms are 
 BEDS ?= 1000
 load: models  ## Let a ward of BEDS (1000) simulated beds talk over TLS, then take its broker away
 	$(call need,command -v mosquitto,mosquitto)
+	$(call need,command -v mosquitto_sub,mosquitto-clients)
 	@$(BIN)/python -m proof load --beds $(BEDS) || failed=yes; $(BIN)/python -m proof page && [ -z "$$failed" ]
 
 MINUTES ?= 60

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import random
 import sys
 import tempfile
 import time
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from proof.fuzzing.judge import Target
 
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - only a folder of our own is made in it
-SPECIAL = 20
-"""No more than one input in so many is a special one; they are large, and first in a short run."""
+SPECIAL = 2
+"""No more than one generated input in so many is one of `Source.special`."""
 GUIDED = 0.4
 """Share of the inputs that are guided, where atheris is installed."""
 
@@ -119,8 +119,9 @@ def generated(source: Source, target: Target, count: int, first: int, failures: 
     """Try inputs that hypothesis makes, until one fails or there were enough; one that fails is made smaller."""
     judge, began = Judge(target), time.process_time()
     try:
-        for one in islice(source.special(), count // SPECIAL):
-            judge(one)
+        chosen = random.Random(first).sample(source.special, min(len(source.special), count // SPECIAL))
+        for make in chosen:
+            judge(make())
         while judge.tally.inputs < count:
             missing = count - judge.tally.inputs
 

@@ -85,8 +85,8 @@ def figures(steps: Sequence[Step], storms: Sequence[Storm], verdicts: Sequence[V
         "messages made (pain, health, alarm)": row(lambda step: f"{sum(step.made.values()):,}"),
         "not heard by a second station": row(lambda step: f"{step.missing.total():,}"),
         "dropped, as the broker counts": row(lambda step: str(step.dropped)),
-        "alarm, condition to station's disk (median / p99 / longest)": row(lambda step: str(step.alarms)),
-        "score, made to second station (median / p99 / longest)": row(lambda step: str(step.scores)),
+        "alarm, condition to station's disk (median / p99 / longest)": row(lambda step: str(step.alarms or "none")),
+        "score, made to second station (median / p99 / longest)": row(lambda step: str(step.scores or "none")),
     }
     for name in ("broker", "station", "beds"):
         found |= _costs(steps, name)

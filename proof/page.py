@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from proof.report import FOLDER, Result, text
+from proof.report import FAULTS, FOLDER, HEALTHY, KEPT, LOST, Result, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +37,20 @@ def filled(page: str, found: Iterable[Result]) -> str:
     """The page with these results between its two marks."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{''.join(map(section, found))}{END}{after}"
+    found = list(found)
+    return f"{before}{BEGIN}\n\n{summary(found)}{''.join(map(section, found))}{END}{after}"
+
+
+def summary(found: Iterable[Result]) -> str:
+    """All runs that count alarms, side by side."""
+    counted = [
+        {**one.figures, "run": one.title, "passed": one.passed} for one in found if {KEPT, LOST} <= one.figures.keys()
+    ]
+    shown = ("run", FAULTS, KEPT, LOST, HEALTHY, "passed")
+    rows = [" | ".join(text(one[name]) if name in one else "" for name in shown) for one in counted]
+    total = ["in all", "", *(text(sum(int(one[name] or 0) for one in counted)) for name in (KEPT, LOST)), "", ""]
+    head = [" | ".join(shown), "|".join(["---"] * len(shown))]
+    return "".join(f"| {row} |\n" for row in (*head, *rows, " | ".join(total))) + "\n"
 
 
 def section(result: Result) -> str:

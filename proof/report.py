@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FOLDER = Path("docs") / "proof"
+FAULTS, KEPT, LOST = "faults", "alarms kept in an outbox", "lost"
+HEALTHY = "condition to station, median / p99 / longest, healthy"
+"""Names of the figures that the page puts side by side."""
 Figure: TypeAlias = str | int | float | bool | None
 """None: not measured."""
 

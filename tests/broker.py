@@ -68,7 +68,7 @@ class Station:
         self._new.put(message)
         bed, _, name = message.topic.rpartition("/")
         if self.receipts and name in ("alarm", "alarms"):
-            with suppress(ValueError):  # Some tests send rubbish.
+            with suppress(ValueError, TypeError, KeyError):  # Some tests send rubbish.
                 receipt = Receipt(station="test", ids=(json.loads(message.payload)["id"],))
                 client.publish(f"{bed}/receipt", receipt.payload(), 1)
 

@@ -20,7 +20,7 @@ from proof.bed import Bed
 from proof.commands import USAGE, dispatch
 from proof.faults import KINDS, broker, daemon
 from proof.mosquitto import MosquittoBroker, free_port
-from proof.report import Result, Spread
+from proof.report import KEPT, LOST, Result, Spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,6 +156,16 @@ def test_the_page_shows_the_results_between_its_marks_and_nothing_else_changes()
     assert "| alarms | 100,000 |" in filled
     assert "| latency | not measured |" in filled
     assert page.filled(filled, [result]) == filled
+
+
+def test_the_page_adds_up_what_was_kept_and_lost() -> None:
+    runs = [Result("x", "X", "x", passed=not lost, figures={KEPT: 70_000, LOST: lost}) for lost in (0, 2)]
+    lines = page.summary([*runs, Result("y", "Y", "y", passed=True, figures={"other": 1})]).splitlines()
+    assert lines[2:] == [
+        "| X |  | 70,000 | 0 |  | yes |",
+        "| X |  | 70,000 | 2 |  | no |",
+        "| in all |  | 140,000 | 2 |  |  |",
+    ]
 
 
 def test_a_spread_of_nothing_is_none() -> None:

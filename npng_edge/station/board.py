@@ -69,7 +69,7 @@ def watch(
         if console.is_terminal:
             _live(_rounds(known, until), console, f"{broker.host}:{broker.port}")
         else:
-            _plain(_rounds(known, until), console)
+            _plain(_rounds(known, until), console, scores=receiver is None)
     except KeyboardInterrupt:
         pass
     finally:
@@ -93,14 +93,16 @@ def _live(rounds: Iterator[Board], console: Console, address: str) -> None:
             live.update(draw(board, time.monotonic(), address, console.height), refresh=True)
 
 
-def _plain(rounds: Iterator[Board], console: Console) -> None:
-    """One line for each event, and one a second for each bed's score."""
+def _plain(rounds: Iterator[Board], console: Console, *, scores: bool) -> None:
+    """One line for each event, and with `scores` one a second for each bed's score: too many for a ward's log."""
     said, connection, bad = 0, "", 0
     scored: dict[str, float] = {}
     states: dict[str, str] = {}
 
     def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        # Not by rich, which takes longer for a line than a station has for a message.
+        console.file.write(f"{line}\n")
+        console.file.flush()
 
     for board in rounds:
         if board.connection != connection:
@@ -121,7 +123,7 @@ def _plain(rounds: Iterator[Board], console: Console) -> None:
             if state == "lost" != states.get(name):
                 say(f"{printable(name)} is lost: nothing heard for {LOST_S:.0f} s")
             states[name] = state
-            if bed.scored is not None and bed.scored - scored.get(name, -LINES_S) >= LINES_S / 2:
+            if scores and bed.scored is not None and bed.scored - scored.get(name, -LINES_S) >= LINES_S / 2:
                 scored[name] = bed.scored
                 say(score_words(bed, now))
 

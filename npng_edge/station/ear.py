@@ -15,17 +15,15 @@ from npng_edge.publish.events import Connected, Disconnected, Published, Receive
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from npng_edge.publish.events import Event, Ticket
+    from npng_edge.publish.events import Event
     from npng_edge.settings import Broker
-    from npng_edge.station.receiver import Publication, Receiver
+    from npng_edge.station.receiver import Receiver
 
 TURN_S = 0.25
-BATCH = 500
-"""Messages taken together: their alarms are stored in one transaction."""
+BATCH_S = 0.1
+"""What comes in so long is taken together: its alarms are stored in one transaction."""
 INBOX = 100_000
 """Messages that may wait; more are lost, and counted: the beds send alarms again."""
-RECEIPTS = 15
-"""Sent at a time without the broker's acknowledgement, below the 20 that Mosquitto allows a client."""
 FAILURE = 0x80
 
 
@@ -53,8 +51,6 @@ class Ear:
         self._say = say
         self._receiver = receiver
         self._events: queue.Queue[Event] = queue.Queue(INBOX)
-        self._owed: list[Publication] = []
-        self._flying: set[Ticket] = set()
         own = re.sub(r"[^A-Za-z0-9_-]", "-", receiver.name) if receiver else uuid.uuid4().hex[:12]
         self._client = Client(
             broker,
@@ -94,7 +90,8 @@ class Ear:
                 pass
             else:
                 self._handle(event)
-                for _ in range(min(self._events.qsize(), BATCH)):
+                until = time.monotonic() + BATCH_S
+                while not self._events.empty() and time.monotonic() < until:
                     self._handle(self._events.get_nowait())
             self._answer(time.monotonic())
 
@@ -105,15 +102,11 @@ class Ear:
             if self._receiver is not None:
                 self._receiver.take(event.topic, event.payload, now)
         elif isinstance(event, Published):
-            self._flying.discard(event.ticket)
             if event.reason_code >= FAILURE:
-                self._say(f"connected, but receipts are refused: {event.reason}")
+                self._say(f"connected, but what it asks is refused: {event.reason}")
         elif isinstance(event, Connected):
             self._say("connected")
         elif isinstance(event, Disconnected):
-            # A receipt that was on its way is not sent again: the bed asks again.
-            self._flying.clear()
-            self._owed.clear()
             self._say(f"lost: {event.reason}; trying again")
         elif isinstance(event, Refused):
             self._say(f"refused: {event.reason}; trying again")
@@ -124,13 +117,8 @@ class Ear:
         if self._receiver is None:
             return
         before = self._receiver.fault
-        self._owed += self._receiver.due(now)
+        owed = self._receiver.due(now)
         if self._receiver.fault != before:
             self._say("connected" if self._receiver.fault is None else f"no receipts are sent: {self._receiver.fault}")
-        while self._owed and len(self._flying) < RECEIPTS:
-            first = self._owed.pop(0)
-            ticket = self._client.publish(first.topic, first.payload, first.manner)
-            if ticket is None:
-                self._owed.clear()
-            else:
-                self._flying.add(ticket)
+        for one in owed:
+            self._client.publish(one.topic, one.payload, one.manner)

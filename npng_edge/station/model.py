@@ -106,7 +106,7 @@ class Event:
 class Board:
     """Everything the board knows."""
 
-    beds: Mapping[str, Bed] = field(default_factory=lambda: MappingProxyType({}))
+    beds: Mapping[str, Bed] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     """The newest last, at most `MAX_EVENTS`."""
     logged: int = 0
@@ -140,7 +140,7 @@ def on_message(board: Board, topic: str, payload: bytes, now: float) -> Board:
         return _bad(board, topic, f"it names the bed {message.bed}")
     old = board.beds.get(name, Bed(name, now))
     bed = _updated(replace(old, heard=now), message, now)
-    board = replace(board, beds=MappingProxyType({**board.beds, name: bed}))
+    board = replace(board, beds={**board.beds, name: bed})
     event = _event(board, old, message)
     if event is None:
         return board

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from npng_edge.station.journal import Journal
 
-RECEIPT = Manner(qos=1, retain=False, expiry_s=60)
-"""A receipt that comes late is useless: the bed has asked again."""
+RECEIPT = Manner(qos=0, retain=False, expiry_s=60)
+"""One that is lost is no loss, for the bed asks again; and no window of acknowledgements holds up a whole ward's."""
 REPLAY = Manner(qos=1, retain=False, expiry_s=30)
 GAP_S = 10.0
 """A gap that is not filled by itself for so long is asked for: the bed sends what has no receipt again after five."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from proof.bed import Bed
 from proof.latency import after_reconnect, healthy
 from proof.plants import PLANTS, forge
-from proof.report import FOLDER, Figure, Result, Spread, publish
+from proof.report import FAULTS, FOLDER, HEALTHY, KEPT, LOST, Figure, Result, Spread, publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -136,11 +136,11 @@ def tell(name: str, title: str, asked: argparse.Namespace, tally: Tally) -> int:
         return sum(len(getattr(verdict, rule)) for verdict in verdicts)
 
     figures: dict[str, Figure] = {
-        "faults": tally.faults.total(),
+        FAULTS: tally.faults.total(),
         **{f"... {kind}": count for kind, count in sorted(tally.faults.items())},
-        "alarms kept in an outbox": sum(verdict.kept for verdict in verdicts),
+        KEPT: sum(verdict.kept for verdict in verdicts),
         "alarms at the station": sum(verdict.heard for verdict in verdicts),
-        "lost": broken("lost"),
+        LOST: broken("lost"),
         "invented": broken("invented"),
         "with another content": broken("altered"),
         "stored twice": broken("repeated"),
@@ -150,7 +150,7 @@ def tell(name: str, title: str, asked: argparse.Namespace, tally: Tally) -> int:
         "beds that ended by themselves": len(tally.deaths),
         "killed between decision and outbox": tally.unsettled,
         "duplicates on the wire, removed by the station": sum(verdict.duplicates for verdict in verdicts),
-        "condition to station, median / p99 / longest, healthy": _words(tally.healthy),
+        HEALTHY: _words(tally.healthy),
         "connection to station, of what had waited": _words(tally.reconnected),
     }
     command = f"python -m proof faults {name} --count {asked.count} --seed {asked.seed}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from contract.catalogue import INCOMING, catalogue
 from npng_edge.publish.messages import State
 from proof.fuzzing import files
 from proof.fuzzing.judge import Input
-from proof.fuzzing.trees import Pairs, edges, spoilt, text, tree, values
+from proof.fuzzing.trees import WORST, Pairs, changed, edges, places, spoilt, text, tree, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 GOLDEN = Path(__file__).parents[2] / "contract" / "golden"
 LARGE = 9 * 2**20
 """The largest packet that a bed allows its broker, see `client.MAX_PACKET_BYTES`."""
+MOST_PLACES = 60
+"""In one example."""
 _FILLED = {
     "id": "@id@",
     "expires": "@soon@",
@@ -48,8 +52,8 @@ class Source:
     target: str
     """`bed`, `configuration` or `station`."""
     inputs: SearchStrategy[Input]
-    special: Callable[[], Iterator[Input]]
-    """Tried one by one: all there is to a case, or too large to be drawn."""
+    special: Sequence[Callable[[], Input]]
+    """Tried one by one, made when they are called for: all there is to a case, or too large to be drawn."""
 
 
 def sources() -> tuple[Source, ...]:
@@ -57,8 +61,13 @@ def sources() -> tuple[Source, ...]:
     return (
         *(_inbound(topic, model) for topic, model in INCOMING.items()),
         _inbound("state", State),
-        Source("other topics", "bed", _to_other_topics(), lambda: iter(())),
-        Source("configuration", "configuration", files.spoilt_file().map(Input), lambda: map(Input, files.special())),
+        Source("other topics", "bed", _to_other_topics(), ()),
+        Source(
+            "configuration",
+            "configuration",
+            files.spoilt_file().map(Input),
+            [partial(Input, one) for one in files.special()],
+        ),
         *(_heard(entry.name, entry.model) for entry in catalogue() if entry.outgoing),
     )
 
@@ -74,37 +83,56 @@ def filled(example: Any) -> Any:
     return Pairs([(key, tree(_FILLED[key]) if key in _FILLED else value) for key, value in example.items])
 
 
-def large(example: Any) -> Iterator[bytes]:
-    """Messages of about `LARGE` bytes, each of one kind."""
+def special(right: Sequence[Any], topic: str) -> Iterator[Callable[[], Input]]:
+    """Each of the worst values in each place of each example; no message at all; messages that are only large."""
+    for example in right:
+        for path, value in product(places(example, MOST_PLACES), WORST):
+            yield partial(_wrong_at, example, path, value, topic)
+    for small in (b"", b"null", b"{}", b"[]", b"0", b'""'):
+        yield partial(Input, small, topic)
+    for make in large(right[0]):
+        yield partial(_made, make, topic)
+
+
+def large(example: Any) -> tuple[Callable[[], bytes], ...]:
+    """Messages of about `LARGE` bytes, each of one kind, made when they are called for."""
     begin = text(example).encode()[:-1]
-    string = b'"' + b"x" * LARGE + b'"'
-    yield begin + b',"why":' + string + b"}"
-    yield begin + b"," + b",".join(b'"k%d":1' % number for number in range(LARGE // 12)) + b"}"
-    yield begin + b',"id":' + b"1" * LARGE + b"}"
-    yield begin + b',"x":[' + b"[]," * (LARGE // 3) + b"[]]}"
-    yield begin + b',"x":[' + b"0.1," * (LARGE // 4) + b"1]}"
-    yield begin + b',"who":"a"' * (LARGE // 10) + b"}"
-    yield begin + b',"bundle":' + string + b"}"
-    yield begin + b',"x":"' + b"\\u0000" * (LARGE // 6) + b'"}'
-    for key, value in example.items:
-        if isinstance(value, list):
-            yield begin + f',"{key}":['.encode() + b'"a",' * (LARGE // 4) + b'"a"]}'
-    yield b"[" * LARGE
-    yield b'{"a":' * (LARGE // 5)
-    yield b" " * LARGE
-    yield b"\xff" * LARGE
-    yield string
+    lists = [key.encode() for key, value in example.items if isinstance(value, list)]
+    return (
+        lambda: begin + b',"why":"' + b"x" * LARGE + b'"}',
+        lambda: begin + b"," + b",".join(b'"k%d":1' % number for number in range(LARGE // 12)) + b"}",
+        lambda: begin + b',"id":' + b"1" * LARGE + b"}",
+        lambda: begin + b',"x":[' + b"[]," * (LARGE // 3) + b"[]]}",
+        lambda: begin + b',"x":[' + b"0.1," * (LARGE // 4) + b"1]}",
+        lambda: begin + b',"who":"a"' * (LARGE // 10) + b"}",
+        lambda: begin + b',"bundle":"' + b"x" * LARGE + b'"}',
+        lambda: begin + b',"x":"' + b"\\u0000" * (LARGE // 6) + b'"}',
+        *(partial(_long_list, begin, key) for key in lists),
+        lambda: b"[" * LARGE,
+        lambda: b'{"a":' * (LARGE // 5),
+        lambda: b" " * LARGE,
+        lambda: b"\xff" * LARGE,
+        lambda: b'"' + b"x" * LARGE + b'"',
+    )
+
+
+def _long_list(begin: bytes, key: bytes) -> bytes:
+    return begin + b',"' + key + b'":[' + b'"a",' * (LARGE // 4) + b'"a"]}'
+
+
+def _made(make: Callable[[], bytes], topic: str) -> Input:
+    return Input(make(), topic)
+
+
+def _wrong_at(example: Any, path: tuple[int, ...], value: Any, topic: str) -> Input:
+    return Input(text(changed(example, path, 0, value)).encode("utf-8", "surrogatepass"), topic)
 
 
 def _inbound(topic: str, model: type[Message]) -> Source:
     right = [filled(one) for one in examples(topic.replace("/", "-"))]
     here = f"@bed@/{topic}"
-
-    def special() -> Iterator[Input]:
-        for one in (b"", b"null", b"{}", b"[]", b"0", b'""', *large(right[0])):
-            yield Input(one, here)
-
-    return Source(topic, "bed", _message(right, values(edges(model.model_json_schema(by_alias=True))), here), special)
+    inputs = _message(right, values(edges(model.model_json_schema(by_alias=True))), here)
+    return Source(topic, "bed", inputs, tuple(special(right, here)))
 
 
 @st.composite
@@ -137,9 +165,7 @@ def _heard(name: str, model: type[Message]) -> Source:
     put_in = values(edges(model.model_json_schema(by_alias=True)))
     topics = st.sampled_from((*[f"@bed@/{name}"] * 12, f"npng/v1/a/b/c/{name}", f"npng/v1/a/b/{name}", "", "@bed@//x"))
     inputs = st.builds(Input, spoilt(right, put_in), topics)
-    return Source(
-        f"station: {name}", "station", inputs, lambda: (Input(one, f"@bed@/{name}") for one in large(right[0]))
-    )
+    return Source(f"station: {name}", "station", inputs, tuple(special(right, f"@bed@/{name}")))
 
 
 _MANNER = st.integers(0, 1023)

@@ -80,14 +80,15 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._taken = self._shown = 0
-        self._begin()
+        self._board = Board()
+        self._receiver = self._opened()
 
     def take(self, given: Input) -> Verdict:
         """See `judge.Target`."""
         self._taken += 1
         if self._taken % FRESH == 0:
             self.close()
-            self._begin()
+            self._board, self._receiver = Board(), self._opened()
         before, now = self._board, float(self._taken)
         topic = given.topic.replace("@bed@", f"{ROOT}/{PLACE}")
         spent: list[float] = []
@@ -112,11 +113,10 @@ class Reader:
         """See `judge.Target`."""
         self._receiver.close()
 
-    def _begin(self) -> None:
-        self._board = Board()
+    def _opened(self) -> Receiver:
         folder = self._folder / f"{self._taken}"
         folder.mkdir(parents=True)
-        self._receiver = Receiver("station", Journal(folder / "journal.sqlite3"))
+        return Receiver("station", Journal(folder / "journal.sqlite3"))
 
     def _show(self, board: Board) -> None:
         self._shown += 1

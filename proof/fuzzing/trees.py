@@ -114,6 +114,30 @@ HOSTILE: tuple[Any, ...] = (
     Pairs([("schema", "npng/alarm/1")]),
 )
 """Values that have broken programs before, and some that this one knows."""
+WORST: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    2**53 + 1,
+    2**63,
+    10**25,
+    1e308,
+    Raw("NaN"),
+    Raw("1e999"),
+    Raw("1" * 4300),
+    "",
+    "a" * 65,
+    "a" * 5000,
+    "a\x00b",
+    "\ud800",
+    "9999-12-31T23:59:59-23:59",
+    "0001-01-01T00:00:00+23:59",
+    [],
+    Pairs([]),
+    Raw("[" * 150 + "]" * 150),
+)
+"""Of these each is tried in each place."""
 
 
 def tree(value: Any) -> Any:
@@ -175,7 +199,7 @@ def spoilt(draw: DrawFn, examples: Sequence[Any], put_in: SearchStrategy[Any]) -
     for _ in range(draw(_FEW)):
         paths = list(_paths(example))
         choice = draw(_NUMBERS)
-        example = _changed(example, paths[choice % len(paths)], choice % _WAYS, draw(put_in))
+        example = changed(example, paths[choice % len(paths)], _WAYS[choice % len(_WAYS)], draw(put_in))
     return encoded(draw, text(example))
 
 
@@ -197,23 +221,29 @@ def encoded(draw: DrawFn, words: str) -> bytes:
     return draw(_BYTES) if how == 6 else data
 
 
-_WAYS = 6
+_WAYS = (0, 0, 0, 0, 0, 1, 2, 3, 4, 5)
+"""See `changed`; mostly a value takes the place of another."""
 _FEW, _HOW, _NUMBERS = st.integers(0, 3), st.integers(0, 24), st.integers(0, 2**16)
 _BYTES = st.binary(min_size=1, max_size=8)
 _BEGINNINGS = st.sampled_from((b"\xef\xbb\xbf", b" \n\t", b"\x00"))
 _ENDS = st.sampled_from((b"\x00", b"{}", b",", b"\n", b""))
 
 
-def _changed(node: Any, path: Path, how: int, value: Any) -> Any:
-    """The tree with one mistake at a path."""
+def places(example: Any, most: int) -> list[Path]:
+    """Where the values of a tree are, but for itself, the outer ones first."""
+    return sorted(_paths(example), key=len)[1 : most + 1]
+
+
+def changed(node: Any, path: Path, how: int, value: Any) -> Any:
+    """The tree with a mistake at a path: 0 another value, 1 none, 2 twice, 3 another name, 4 one more, 5 in a list."""
     if not path:
         return (value, [node], Pairs([("a", node)]), node, node, node)[how]
     at, *rest = path
     if rest:
         if isinstance(node, Pairs):
             key, inner = node.items[at]
-            return Pairs([*node.items[:at], (key, _changed(inner, tuple(rest), how, value)), *node.items[at + 1 :]])
-        return [*node[:at], _changed(node[at], tuple(rest), how, value), *node[at + 1 :]]
+            return Pairs([*node.items[:at], (key, changed(inner, tuple(rest), how, value)), *node.items[at + 1 :]])
+        return [*node[:at], changed(node[at], tuple(rest), how, value), *node[at + 1 :]]
     if isinstance(node, Pairs):
         return Pairs(_changed_items(node.items, at, how, value))
     return [
