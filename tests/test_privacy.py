@@ -108,8 +108,13 @@ class WatchedDaemon(DaemonProcess):
         return self.trace.read_text(errors="replace") if self.trace.exists() else ""
 
 
-def files(root: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
+def files(root: Path, pattern: str = "**/*") -> dict[str, bytes]:
+    found = {}
+    for file in root.glob(pattern):
+        with suppress(OSError):  # Of somebody else in shared memory, or gone meanwhile.
+            if file.is_file():
+                found[str(file.relative_to(root))] = file.read_bytes()
+    return found
 
 
 def _is_writable(handle: Path) -> bool:
@@ -137,7 +142,7 @@ def daemon(tmp_path: Path, recorder: Recorder) -> Iterator[WatchedDaemon]:
 def test_no_picture_leaves_or_stays(
     daemon: WatchedDaemon, recorder: Recorder, broker: MosquittoBroker, station: Station
 ) -> None:
-    shared = set(SHM.iterdir()) if SHM.is_dir() else set()
+    shared = files(SHM, "*").keys()
     began = time.monotonic()
     daemon.start()
     assign(broker)
@@ -148,7 +153,7 @@ def test_no_picture_leaves_or_stays(
     station.wait_for(on("state", lambda body: body["value"] == "stopped"))
     seen = pictures(0, min(375, round((time.monotonic() - began) * FPS)))
     left = files(daemon.config.parent)
-    new = {str(file): file.read_bytes() for file in set(SHM.iterdir()) - shared if os.access(file, os.R_OK)}
+    new = {f"shared memory: {name}": data for name, data in files(SHM, "*").items() if name not in shared}
     traffic = {f"connection {number}": bytes(sent) for number, sent in enumerate(recorder.sent)}
 
     # The daemon was at work, and all of it was caught.

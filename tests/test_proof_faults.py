@@ -161,7 +161,7 @@ def test_the_page_shows_the_results_between_its_marks_and_nothing_else_changes()
 def test_the_page_adds_up_what_was_kept_and_lost() -> None:
     runs = [Result("x", "X", "x", passed=not lost, figures={KEPT: 70_000, LOST: lost}) for lost in (0, 2)]
     lines = page.summary([*runs, Result("y", "Y", "y", passed=True, figures={"other": 1})]).splitlines()
-    assert lines[2:] == [
+    assert lines[2:5] == [
         "| X |  | 70,000 | 0 |  | yes |",
         "| X |  | 70,000 | 2 |  | no |",
         "| in all |  | 140,000 | 2 |  |  |",

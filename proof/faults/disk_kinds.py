@@ -78,7 +78,9 @@ def deleted_under_it(lane: Lane, name: str) -> Found:
 def moved_under_it(lane: Lane, name: str) -> Found:
     """Somebody moves the folder away while the bed uses it."""
     aside = lane.state.with_name(f"moved-{time.time_ns()}")
-    return _noticed(lane, lane.trouble(name, lambda: lane.state.rename(aside), lambda: None))
+    found = _noticed(lane, lane.trouble(name, lambda: lane.state.rename(aside), lambda: None))
+    shutil.rmtree(aside)
+    return found
 
 
 def read_only_at_start(lane: Lane, name: str) -> Found:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SIZE_MB = 12
+SIZE_MB = 64
 UNMOUNT_S = 60.0
 _EXT4_IOC_SHUTDOWN = 0x8004587D
 """_IOR('X', 125, __u32), Linux fs/ext4/ext4.h."""

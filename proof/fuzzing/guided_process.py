@@ -51,7 +51,14 @@ def main(kind: str, inputs: str, seed: str, folder: str, failures: str) -> None:
     for number, one in enumerate(seeds(kind)):
         (corpus / f"{number:04}").write_bytes(one)
     (working / "words").write_text("\n".join(words(kind)), encoding="ascii")
-    options = [f"-seed={seed}", f"-max_len={LONGEST}", f"-dict={working / 'words'}", "-timeout=600", "-rss_limit_mb=0"]
+    options = [
+        f"-seed={seed}",
+        f"-max_len={LONGEST}",
+        f"-dict={working / 'words'}",
+        "-timeout=600",
+        f"-artifact_prefix={working}/",
+        "-rss_limit_mb=0",
+    ]
     atheris.Setup([sys.argv[0], *options, str(corpus)], try_one)
     atheris.Fuzz()
 

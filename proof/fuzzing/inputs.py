@@ -74,8 +74,8 @@ def sources() -> tuple[Source, ...]:
 
 def examples(name: str) -> list[Any]:
     """The golden payloads of a message, as trees."""
-    files = sorted(GOLDEN.glob("*.json"))
-    return [tree(json.loads(file.read_text("utf-8"))) for file in files if file.stem.partition(".")[0] == name]
+    known = sorted(GOLDEN.glob("*.json"))
+    return [tree(json.loads(file.read_text("utf-8"))) for file in known if file.stem.partition(".")[0] == name]
 
 
 def filled(example: Any) -> Any:

@@ -198,8 +198,8 @@ def spoilt(draw: DrawFn, examples: Sequence[Any], put_in: SearchStrategy[Any]) -
     example = examples[draw(_NUMBERS) % len(examples)]
     for _ in range(draw(_FEW)):
         paths = list(_paths(example))
-        choice = draw(_NUMBERS)
-        example = changed(example, paths[choice % len(paths)], _WAYS[choice % len(_WAYS)], draw(put_in))
+        way, place = divmod(draw(_NUMBERS), len(paths))
+        example = changed(example, paths[place], _WAYS[way % len(_WAYS)], draw(put_in))
     return encoded(draw, text(example))
 
 
