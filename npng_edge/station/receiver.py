@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 RECEIPT = Manner(qos=0, retain=False, expiry_s=60)
 """One that is lost is no loss, for the bed asks again; and no window of acknowledgements holds up a whole ward's."""
 REPLAY = Manner(qos=1, retain=False, expiry_s=30)
+LONGEST_ID = 64
+"""A receipt holds no longer ones."""
+MOST_COUNTED = 2**63
+"""The journal holds no larger numbers."""
 GAP_S = 10.0
 """A gap that is not filled by itself for so long is asked for: the bed sends what has no receipt again after five."""
 ASK_AGAIN_S = 60.0
@@ -82,11 +86,13 @@ class Receiver:
         try:
             if name == "alarm":
                 alarm = Alarm.parse(payload)
-                if alarm.bed == bed:
+                if alarm.bed == bed and 0 < len(alarm.id) <= LONGEST_ID and alarm.sequence < MOST_COUNTED:
                     self._heard.append(Heard(alarm.id, bed, alarm.boot_id, alarm.sequence, payload))
                     self._look_for_gap((bed, alarm.boot_id), alarm.sequence, now)
             elif name == "alarms":
-                self._seen[bed] = Alarms.parse(payload).id
+                level = Alarms.parse(payload)
+                if level.bed == bed and 0 < len(level.id) <= LONGEST_ID:
+                    self._seen[bed] = level.id
         except ValidationError:
             logger.warning("%s: a message that cannot be read gets no receipt", topic)
 
