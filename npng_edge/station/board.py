@@ -69,7 +69,7 @@ def watch(
         if console.is_terminal:
             _live(_rounds(known, until), console, f"{broker.host}:{broker.port}")
         else:
-            _plain(_rounds(known, until), console, scores=receiver is None)
+            _plain(_rounds(known, until), console, scores=receiver is None or place is not None)
     except KeyboardInterrupt:
         pass
     finally:
