@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import signal
 import threading
+import time
+from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -134,7 +137,10 @@ class Bed:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """End the life in good order."""
+        """End the life in good order; one that has just begun is let come so far that it can."""
+        deadline = time.monotonic() + END_S
+        while not self.ended(0.0) and not self._listens() and time.monotonic() < deadline:
+            time.sleep(0.01)
         self._end(signal.SIGTERM)
 
     def decided(self) -> Decisions:
@@ -157,6 +163,13 @@ class Bed:
                 self.send(signal.SIGKILL)
                 self.ended(END_S)
             self._process = None
+
+    def _listens(self) -> bool:
+        """Whether SIGTERM is caught by now (SigCgt of proc(5))."""
+        with suppress(FileNotFoundError):
+            caught = re.search(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE)
+            return caught is not None and bool(int(caught[1], 16) & 1 << signal.SIGTERM - 1)
+        return False
 
     def _end(self, number: signal.Signals) -> None:
         assert self._process is not None

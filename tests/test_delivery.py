@@ -14,7 +14,6 @@ from npng_edge.publish.client import Client
 from npng_edge.publish.delivery import (
     ACK_TIMEOUT_S,
     ALARM_WINDOW,
-    BRIEF_S,
     FLUSH_ROWS,
     FLUSH_S,
     RECEIPT_WAIT_S,
@@ -29,6 +28,7 @@ from npng_edge.publish.delivery import (
 from npng_edge.publish.events import Disconnected, Published, Received, Ticket
 from npng_edge.publish.listening import SILENT_S
 from npng_edge.publish.messages import Alarms, State
+from npng_edge.publish.outage import BRIEF_S, LOST_S
 from npng_edge.publish.stamp import Stamp
 from npng_edge.publish.topics import Topics
 from npng_edge.receipt import Receipt
@@ -623,20 +623,40 @@ def test_alarms_of_another_bed_that_the_device_was_are_done_with_the_brokers_wor
     assert bench.outbox.status().alarms == 0
 
 
-def test_brief_connections_do_not_end_an_outage(bench: Bench) -> None:
+def test_brief_connections_neither_end_an_outage_nor_hide_it(bench: Bench) -> None:
     bench.connect(1)
     bench.step(BRIEF_S + 1.0)
     bench.wire.connection = None
     bench.step()
-    begun = bench.now
+    bench.step(LOST_S)
+    assert bench.status().lost is None
     for number in range(2, 6):
         bench.connect(number)
         bench.step(BRIEF_S - 1.0)
         bench.wire.connection = None
         bench.step()
-        assert bench.status().since == begun
+        assert bench.status().lost == "not connected"
     bench.connect(7)
-    assert bench.status().since == bench.now
+    bench.step(BRIEF_S)
+    assert bench.status().lost == "not connected"
+    bench.step(0.1)
+    assert bench.status().lost is None
+
+
+def test_a_connection_that_took_the_place_of_another_and_broke_at_once_is_no_long_outage(bench: Bench) -> None:
+    bench.connect(1)
+    bench.step(BRIEF_S + LOST_S)
+    bench.connect(2)
+    bench.wire.connection = None
+    bench.step(LOST_S - 1.0)
+    assert bench.status().lost is None
+
+
+def test_a_connection_that_comes_at_once_is_no_outage_of_the_broker(bench: Bench) -> None:
+    bench.step(LOST_S - 1.0)
+    bench.connect(1)
+    bench.step(2.0)
+    assert bench.status().lost is None
 
 
 def test_delivered_alarms_come_again_when_they_are_asked_for(bench: Bench) -> None:

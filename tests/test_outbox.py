@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from npng_edge.record import outbox as outbox_module
+from npng_edge.record import tables
 from npng_edge.record.outbox import Outbox, Outgoing
 from npng_edge.record.store import FILE_NAME, RETRY_S
 
@@ -85,6 +87,21 @@ def test_alarms_come_before_scores_and_oldest_first(tmp_path: Path) -> None:
     outbox.done(["alarm-1", "score-2", "never-heard-of"])
     assert ids(outbox) == ["alarm-2", "score-1"]
     outbox.close()
+
+
+def test_a_topic_held_back_costs_no_more_when_the_table_is_full_of_it(tmp_path: Path) -> None:
+    steps = []
+    for many in (100, 20_000):
+        db = tables.create(str(tmp_path / f"{many}.sqlite3"))
+        rows = [(f"pain-{number}", "score", "bed/pain", b"", 0.0, 0.0, "boot") for number in range(many)]
+        tables.insert(db, [*rows, ("fusion", "score", "bed/fusion", b"", 0.0, 0.0, "boot")])
+        taken = itertools.count()
+        db.set_progress_handler(lambda taken=taken: next(taken) < 0, 1)
+        assert [row[1] for row in tables.others(db, {"bed/pain", "bed/alarm"}, 10)] == ["fusion"]
+        assert tables.next_alarm(db, "bed/alarm", 0) is None
+        steps.append(next(taken))
+        db.close()
+    assert steps[1] == pytest.approx(steps[0], rel=0.1)
 
 
 def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -179,8 +179,7 @@ def test_no_picture_leaves_or_stays(
     assert max(map(len, payloads)) < LARGEST_BYTES
     # Nor did anything go to a place that was not looked at.
     known = {"config.yaml", "daemon.log", "trace", "state/outbox.sqlite3", "state/events.jsonl"}
-    # ONNX Runtime keeps an identifier of its own in the home folder; it was looked at like all else.
-    assert {name for name in left.keys() - known if ".onnxruntime/" not in name and not name.endswith(".ses")} == set()
+    assert left.keys() - known == set()
     assert daemon.strange_files() == []
     assert daemon.strange_connections() == []
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BED = [rule for rule in RULES if rule.figure.startswith("bed_")]
 TURNS = 40
+SECONDS = 16.0
+"""The clip's pain begins at 10 s."""
 LEAKS = {
     "nothing": ("pass", set[str]()),
     "memory": ("kept.append(bytearray(2**20))", {"bed_memory_mb"}),
@@ -92,7 +94,7 @@ def test_a_short_soak_of_the_real_daemon_finds_nothing_wrong_and_a_lost_alarm_is
         return list(kept)
 
     monkeypatch.setattr(Station, "heard", listened)
-    soaked, samples = soak(tmp_path, 10.0, 15.0, 0.5, minute_s=3.0)
+    soaked, samples = soak(tmp_path, SECONDS, 15.0, 0.5, minute_s=5.0)
     assert_sound(soaked)
     assert (tmp_path / "samples.csv").read_text().count("\n") == len(samples) + 1
     assert len(kept) >= 2

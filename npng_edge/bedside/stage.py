@@ -70,8 +70,6 @@ HEALTH_S = 10.0
 RETENTION_S = 3600.0
 EVENT_LOG, EVENT_LOG_BYTES = "events.jsonl", 256 * 2**20
 """Of one file, of which eight are kept: about two days at ten readings a second."""
-BROKER_LOST_S = 5.0
-"""Without a connection for so long, `broker` is an alarm: for the log and for the station's later knowledge."""
 FACTS_S = 1.0
 
 
@@ -371,12 +369,11 @@ class Bedside(Stage):
             # The disk is back, and perhaps with it a patient who could not be read at the start.
             self._take_over(self._keeper.restore(), now)
         status = self._delivery.status(now)
-        lost = not status.connected and now - status.since > BROKER_LOST_S
         watching = self._camera.fault is None and "model" not in self._state.faults
         faults = {
             "storage": storage,
             "recording": (None if self._log is None else self._log.fault) or self._filming.fault,
-            "broker": (status.last_error or "not connected") if lost else None,
+            "broker": status.lost,
             "station-not-listening": status.deaf,
             "local-alarm": self._local.fault,
             **self._meter.faults(self._policy.technical, now, time.time(), watching=watching),

@@ -67,6 +67,7 @@ _VERDICT_S = 0.3
 reason is lost with the connection."""
 _STOP_S = 0.9
 _FINAL_S = 0.4
+_UNSPECIFIED = 0x80  # What paho gives as the reason of a connection that broke.
 _RANDOM = random.SystemRandom()
 
 logger = logging.getLogger(__name__)
@@ -287,11 +288,12 @@ class Client:
         self._emit(Connected(number, flags.session_present))
 
     def _on_disconnect(
-        self, number: int, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _props: Any
+        self, number: int, _client: paho.Client, _data: Any, flags: Any, reason: ReasonCode, _props: Any
     ) -> None:
         if self._live is not None:
             self._live = None
-            self._emit(Disconnected(number, f"{self._address}: {reason}"))
+            broken = reason.value == _UNSPECIFIED and not flags.is_disconnect_packet_from_server
+            self._emit(Disconnected(number, f"{self._address}: {'the connection broke' if broken else reason}"))
 
     def _on_publish(
         self, number: int, _client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _props: Any

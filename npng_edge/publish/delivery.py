@@ -33,6 +33,7 @@ from pydantic import ValidationError
 from npng_edge.publish.events import Disconnected, Event, Published, Received, Refused, Unreachable
 from npng_edge.publish.listening import Listening
 from npng_edge.publish.messages import State
+from npng_edge.publish.outage import Outage
 from npng_edge.publish.topics import LATER
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ RECEIPT_WAIT_S = 2.0
 RESEND_MIN_S = 5.0
 RESEND_MAX_S = 60.0
 """Alarms without a receipt are sent again after so long."""
-BRIEF_S = 5.0
-"""A connection that ends sooner counts as none."""
 FLUSH_ROWS = 50
 FLUSH_S = 0.2
 """Rows that are done are removed together, so many or after so long: each removal synchronises the disk."""
@@ -82,8 +81,8 @@ class DeliveryStatus:
     """How it goes; the owner makes technical alarms of it."""
 
     connected: bool
-    since: float
-    """When `connected` last changed, or the start; monotonic seconds. A brief connection does not end an outage."""
+    lost: str | None
+    """Why it must be taken that there is no broker, for people; None: there is one, or it is not gone for long."""
     heard: float | None
     """When the last receipt came, monotonic seconds; None: none on this connection."""
     deaf: str | None
@@ -155,7 +154,7 @@ class Delivery:
         self._online = online
         self._boot_id: str | None = None  # as in our `online`
         self._connection: int | None = None
-        self._since = self._down_since = now
+        self._outage = Outage(now)
         self._last_error: str | None = None
         self._level: _Message | None = None
         self._wanted: dict[str, _Message] = {}  # retained topic -> newest message, until it is acknowledged
@@ -227,6 +226,7 @@ class Delivery:
             self.flush()
         if self._client.connection != self._connection:
             self._take_connection(self._client.connection, now)
+        self._outage.judge(self._last_error, now)
         if self._connection is None:
             return
         for ticket, flight in list(self._flights.items()):
@@ -251,7 +251,7 @@ class Delivery:
         oldest = self._outbox.next_alarm(self._topics.alarm)
         return DeliveryStatus(
             connected=self._connection is not None,
-            since=self._since,
+            lost=self._outage.lost,
             heard=self._listening.heard,
             deaf=None if self._connection is None else self._listening.deaf(oldest and oldest[1].id, now),
             last_error=self._last_error,
@@ -260,13 +260,8 @@ class Delivery:
 
     def _take_connection(self, connection: int | None, now: float) -> None:
         """Begin anew on another connection, or end. Asked of the client, so that no lost event can hide it."""
-        if connection is None:
-            if now - self._since > BRIEF_S:
-                self._down_since = now
-            self._since = self._down_since
-        elif self._connection is None:
-            self._since = now
         self._connection = connection
+        self._outage.change(now, connected=connection is not None)
         self._flights.clear()
         self._lanes.clear()
         self._wanted.clear()

@@ -138,11 +138,7 @@ class Outbox:
             topic: Where this bed's alarms go.
             after: A place, as this function gave it; 0: before all.
         """
-        query = (
-            "SELECT sequence, id, kind, topic, payload FROM outbox WHERE kind = 'alarm' AND topic = ? AND sequence > ? "
-            "ORDER BY sequence LIMIT 1"
-        )
-        row = self._store.read(lambda db: db.execute(query, (topic, after)).fetchone())
+        row = self._store.read(partial(tables.next_alarm, topic=topic, after=after))
         return None if row is None else (row[0], Outgoing(*row[1:]))
 
     def others(self, topic: str, limit: int, skip_topics: Collection[str] = ()) -> list[Outgoing]:
@@ -153,14 +149,8 @@ class Outbox:
             limit: At most so many.
             skip_topics: Topics whose turn it is not.
         """
-        marks = ",".join("?" * (1 + len(skip_topics)))
-        # 'alarm' sorts before 'score'.
-        query = (
-            f"SELECT id, kind, topic, payload FROM outbox WHERE topic NOT IN ({marks}) "  # noqa: S608 - only question marks are put in
-            "ORDER BY kind, sequence LIMIT ?"
-        )
-        values = (topic, *skip_topics, limit)
-        return [Outgoing(*row) for row in self._store.read(lambda db: db.execute(query, values).fetchall())]
+        rows = self._store.read(partial(tables.others, skip_topics={topic, *skip_topics}, limit=limit))
+        return [Outgoing(*row[1:]) for row in rows]
 
     def done(self, ids: Collection[str]) -> None:
         """Remove delivered messages; unknown ids are ignored."""

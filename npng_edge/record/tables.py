@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     payload BLOB NOT NULL, created_utc REAL NOT NULL, created_monotonic REAL NOT NULL, boot_id TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS outbox_order ON outbox (kind, sequence);
+CREATE INDEX IF NOT EXISTS outbox_topics ON outbox (topic, kind, sequence);
 CREATE TABLE IF NOT EXISTS delivered (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, topic TEXT NOT NULL,
     payload BLOB NOT NULL, created_utc REAL NOT NULL, created_monotonic REAL NOT NULL, boot_id TEXT NOT NULL
@@ -48,6 +49,7 @@ END;
 DELIVERED_ROWS = 5000
 """Delivered alarms that are kept, to be sent again when a station finds a gap: about 5 MB."""
 _MESSAGE = "id, kind, topic, payload, created_utc, created_monotonic, boot_id"
+_WAITING = "sequence, id, kind, topic, payload"
 _HISTORY = "stay, kind, id, utc, body"
 
 
@@ -148,6 +150,28 @@ def delivered(db: sqlite3.Connection, boot_id: str) -> list[MessageRow]:
 def forget_delivered(db: sqlite3.Connection, before_utc: float) -> None:
     """Delete delivered alarms that are older than a time."""
     db.execute("DELETE FROM delivered WHERE created_utc < ?", (before_utc,))
+
+
+def next_alarm(db: sqlite3.Connection, topic: str, after: int) -> Any:
+    """The oldest alarm of a topic behind a sequence number: sequence, id, kind, topic, payload; None: there is none."""
+    chosen = "topic = ? AND kind = 'alarm' AND sequence > ? ORDER BY sequence LIMIT 1"
+    return db.execute(f"SELECT {_WAITING} FROM outbox WHERE {chosen}", (topic, after)).fetchone()  # noqa: S608 - constants
+
+
+def others(db: sqlite3.Connection, skip_topics: Collection[str], limit: int) -> list[Any]:
+    """The same of messages on other topics: alarms first, then oldest first.
+
+    One look into the index per topic: a topic that is held back, with a table full of its messages, costs nothing.
+    """
+    topics = db.execute(
+        "WITH RECURSIVE topics (topic) AS (SELECT MIN(topic) FROM outbox UNION ALL "
+        "SELECT (SELECT MIN(topic) FROM outbox WHERE topic > topics.topic) FROM topics WHERE topic IS NOT NULL) "
+        "SELECT topic FROM topics WHERE topic IS NOT NULL"
+    ).fetchall()
+    query = f"SELECT {_WAITING} FROM outbox WHERE topic = ? ORDER BY kind, sequence LIMIT ?"  # noqa: S608 - a constant
+    free = [topic for (topic,) in topics if topic not in skip_topics]
+    rows = [row for topic in free for row in db.execute(query, (topic, limit))]
+    return sorted(rows, key=lambda row: (row[2], row[0]))[:limit]  # 'alarm' sorts before 'score'.
 
 
 def oldest_ids(db: sqlite3.Connection, kind: str, limit: int) -> list[str]:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from npng_edge.publish.delivery import BRIEF_S
+from npng_edge.publish.outage import BRIEF_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
