@@ -46,6 +46,7 @@ run: models  ## Watch the first camera found, else the synthetic patient, on a l
 
 test: models  ## Run all tests
 	$(call need,command -v mosquitto,mosquitto)
+	$(call need,command -v mosquitto_sub,mosquitto-clients)
 	$(BIN)/pytest
 
 lint: setup  ## Check style and formatting

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from typing import TYPE_CHECKING, NoReturn
 
 from proof.commands import Command, dispatch
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 COMMANDS = {
     "faults": Command("proof.faults", "break things while alarms are on their way; nothing may be lost"),
@@ -14,5 +19,12 @@ COMMANDS = {
     "page": Command("proof.page", "write the results of docs/proof/*.json into docs/proof.md"),
 }
 
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM ends as Ctrl-C does: brokers, stations and beds with it."""
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(dispatch("python -m proof", COMMANDS, sys.argv[1:]))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from npng_edge.bedside.keeping import Keeper
+from npng_edge.bedside.keeping import DAY_S, Keeper, kept_since
 from npng_edge.publish.stamp import Stamp, stored
 from npng_edge.publish.topics import Topics
 from npng_edge.record.outbox import Outbox
 from npng_edge.settings import Place
-from npng_edge.units import Alarm, AlarmKind, Presence, Priority
+from npng_edge.units import Alarm, AlarmKind, Moment, Presence, Priority
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,3 +36,11 @@ def test_a_latched_alarm_is_still_present_when_the_next_start_is_killed_at_once(
         outbox.close()  # What is on the disk now is what a kill would leave.
         going_on = {one.id for one in latched}
     assert going_on == {"latching"}
+
+
+def test_a_clock_that_jumps_ahead_makes_nothing_old_unless_a_time_server_sets_it() -> None:
+    began = Moment(5.0, 1000 * DAY_S, None)
+    assert kept_since(Moment(5.0 + DAY_S, 1001 * DAY_S, None), began, 30) == 971 * DAY_S
+    assert kept_since(Moment(5.0 + DAY_S, 1101 * DAY_S, None), began, 30) == 971 * DAY_S
+    assert kept_since(Moment(5.0 + DAY_S, 901 * DAY_S, None), began, 30) == 871 * DAY_S
+    assert kept_since(Moment(5.0 + DAY_S, 1101 * DAY_S, True), began, 30) == 1071 * DAY_S

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from npng_edge.publish.topics import Topics
     from npng_edge.record.history import Forgotten
     from npng_edge.record.outbox import Outbox
+    from npng_edge.units import Moment
+
+DAY_S = 86_400.0
 
 logger = logging.getLogger(__name__)
 
@@ -153,3 +156,19 @@ def _of_clip(proof: Kept | Deletion, utc: float) -> tuple[str, Audit]:
     detail = f"Clip of episode {proof.episode_id} deleted ({proof.reason}), SHA-256 {proof.sha256}."
     stay = NO_STAY if proof.reason == "stay-deleted" else proof.stay
     return stay, Audit(proof.utc, "clip-deleted", None, None, "done", None, detail)
+
+
+def kept_since(moment: Moment, began: Moment, days: float) -> float:
+    """Before when what is over has been kept long enough; seconds since 1970, UTC.
+
+    Where nobody vouches for the wall clock, a jump ahead does not make everything old.
+
+    Args:
+        moment: Now.
+        began: The start of this run.
+        days: How long things are kept.
+    """
+    utc = moment.utc
+    if moment.synchronised is None:
+        utc = min(utc, began.utc + moment.time - began.time)
+    return utc - days * DAY_S

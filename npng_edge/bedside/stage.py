@@ -20,7 +20,7 @@ from npng_edge.bedside.commands import Answer, Commands
 from npng_edge.bedside.errands import fetch_episode, replay
 from npng_edge.bedside.events import Event, ModelsOpened, PolicyChanged, ReadingMade
 from npng_edge.bedside.health import HealthMeter
-from npng_edge.bedside.keeping import Keeper
+from npng_edge.bedside.keeping import Keeper, kept_since
 from npng_edge.bedside.sealing import export_stay, import_stay, past_stays, rows_of
 from npng_edge.bedside.self_test import checks
 from npng_edge.bedside.telling import Teller
@@ -64,7 +64,6 @@ INBOX = 1000
 """Events that may wait. Only a thread that hangs lets so many gather, and the watchdog ends that."""
 TICK_S = 0.25
 PAIN_S = 1.0
-DAY_S = 86_400.0
 LEVEL_S = 5.0  # The station's receipts for the level prove that somebody listens.
 HEALTH_S = 10.0
 RETENTION_S = 3600.0
@@ -112,6 +111,7 @@ class Bedside(Stage):
         self._topics = Topics(settings.place)
         self._stamp = Stamp(self._topics.place, boot_id, clock_synchronised=lambda: self._synchronised)
         self._since = self._stamp.utc(now)
+        self._began = self._moment(now)
         self._outbox = Outbox(
             settings.storage.directory, boot_id=boot_id, max_bytes=settings.storage.max_mb * 1024 * 1024
         )
@@ -332,7 +332,7 @@ class Bedside(Stage):
         self._local.show(local_signal(self._state.alarms.alarms.values()))
         if now >= self._due["retention"]:
             self._due["retention"] = now + RETENTION_S
-            self._forget_old()
+            self._forget_old(now)
         if now >= self._due["level"]:
             self._due["level"] = now + LEVEL_S
             self._teller.level(self._state, self._checks)
@@ -349,11 +349,11 @@ class Bedside(Stage):
             self._delivery.send(self._topics.health, health.payload())
         self._delivery.step(now)
 
-    def _forget_old(self) -> None:
+    def _forget_old(self, now: float) -> None:
         """Delete what has been kept long enough; nothing while the wall clock is known to be wrong."""
         if not self._clock_right:
             return
-        before = self._stamp.wall() - self._storage.retention_days * DAY_S
+        before = kept_since(self._moment(now), self._began, self._storage.retention_days)
         self._outbox.forget(before)
         self._filming.forget(self._keeper.forget_old(self._state, before))
         if self._log is not None:
