@@ -643,22 +643,6 @@ def test_brief_connections_neither_end_an_outage_nor_hide_it(bench: Bench) -> No
     assert bench.status().lost is None
 
 
-def test_a_connection_that_took_the_place_of_another_and_broke_at_once_is_no_long_outage(bench: Bench) -> None:
-    bench.connect(1)
-    bench.step(BRIEF_S + LOST_S)
-    bench.connect(2)
-    bench.wire.connection = None
-    bench.step(LOST_S - 1.0)
-    assert bench.status().lost is None
-
-
-def test_a_connection_that_comes_at_once_is_no_outage_of_the_broker(bench: Bench) -> None:
-    bench.step(LOST_S - 1.0)
-    bench.connect(1)
-    bench.step(2.0)
-    assert bench.status().lost is None
-
-
 def test_delivered_alarms_come_again_when_they_are_asked_for(bench: Bench) -> None:
     bench.outbox.commit([alarm(n) for n in range(1, 5)])
     bench.connect()

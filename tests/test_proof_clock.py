@@ -46,6 +46,11 @@ def test_a_clock_that_jumps_or_is_not_set_is_an_alarm(
     assert raised <= 300.0
 
 
+def test_a_clock_that_was_never_set_is_an_alarm_from_the_start(tmp_path: Path) -> None:
+    assert clock_alarm_after(tmp_path, 0.0, synchronised=None, begun_s=-54 * 365.25 * 86_400) == 0.0
+    assert clock_alarm_after(tmp_path, 0.0, synchronised=None, begun_s=-86_400.0) is None
+
+
 @pytest.mark.parametrize("synchronised", [None, True])
 def test_a_clock_that_is_right_is_none(tmp_path: Path, *, synchronised: bool | None) -> None:
     assert clock_alarm_after(tmp_path, 0.0, synchronised=synchronised) is None

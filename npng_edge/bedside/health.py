@@ -26,6 +26,8 @@ TOLD_S = 60.0
 """A jump of the clock is told for so long."""
 UNSET_S = 300.0
 """A clock that no time server sets is told after so long: after a start it takes a while."""
+MADE_UTC = 1_767_225_600.0
+"""2026-01-01, the year in which this software was made: a clock that stands before it was never set."""
 
 
 class HealthMeter:
@@ -94,6 +96,8 @@ class HealthMeter:
         self._offset = offset
         if self._stepped is not None and now - self._stepped[0] < TOLD_S:
             return f"The clock jumped by {self._stepped[1]:+.0f} s."
+        if wall < MADE_UTC:
+            return "The clock was never set: it stands before this software was made."
         if host.clock_synchronised() is not False:
             self._unset_since = None
         elif self._unset_since is None:

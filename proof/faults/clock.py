@@ -63,7 +63,7 @@ SETTINGS = (
     Setting("back 1 h", -HOUR_S),
     Setting("back a day, before the stay began", -DAY_S),
     Setting("back a day, and begun anew", -DAY_S, killed=True, alarm=False),
-    Setting("back 54 years, as without a battery, and begun anew", -AGES_S, killed=True, alarm=False),
+    Setting("back 54 years, as without a battery, and begun anew", -AGES_S, killed=True),
     Setting("set right while it runs", 0.0),
     Setting("not synchronised", 0.0, synchronised=False),
 )
@@ -156,9 +156,11 @@ def _under_storm(path: Path, asked: argparse.Namespace, tally: Tally) -> list[Fo
             begun = time.time()
             answers = _answer(bed, PATIENCE_S), _answer(bed, -STALE_S)
             time.sleep(max(0.0, begun + asked.hold - time.time()))
-            jump_s = 0.0 if setting.killed else setting.offset_s - before_s
+            begun_s = setting.offset_s if setting.killed else before_s
+            alarm_s = clock_alarm_after(
+                path, setting.offset_s - begun_s, synchronised=setting.synchronised, begun_s=begun_s
+            )
             before_s = setting.offset_s
-            alarm_s = clock_alarm_after(path, jump_s, synchronised=setting.synchronised)
             seen.append((setting, (begun, time.time()), answers, alarm_s))
             tally.faults[setting.name] += 1
         wall.set(0.0)

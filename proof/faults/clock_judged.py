@@ -65,7 +65,9 @@ def _transitions(minutes: int, offset: Callable[[float], float]) -> list[Transit
     return [made for step in run(events(), Policy(), nurse_s=NURSE_S) for made in step.decisions.transitions]
 
 
-def clock_alarm_after(folder: Path, offset_s: float, *, synchronised: bool | None) -> float | None:
+def clock_alarm_after(
+    folder: Path, offset_s: float, *, synchronised: bool | None, begun_s: float = 0.0
+) -> float | None:
     """Seconds from a fault of the clock until the alarm `clock` is raised; None: it never is.
 
     Asks once a second, as the bedside does.
@@ -74,15 +76,16 @@ def clock_alarm_after(folder: Path, offset_s: float, *, synchronised: bool | Non
         folder: Any; where the disk's space is measured.
         offset_s: By so much the clock is set.
         synchronised: Whether a time server is said to set it from then on.
+        begun_s: By so much it was wrong from the start.
     """
     settings = Policy()
     stamp = Stamp("a/b/c", "run", clock_synchronised=lambda: synchronised)
-    meter = HealthMeter(stamp, lambda: (0, 0), folder, 0.0, UTC)
+    meter = HealthMeter(stamp, lambda: (0, 0), folder, 0.0, UTC + begun_s)
     state = monitor.begin("run")
     before, host.clock_synchronised = host.clock_synchronised, lambda: synchronised
     try:
         for second in range(1, int(PATIENCE_S)):
-            now, utc = float(second), UTC + second + offset_s
+            now, utc = float(second), UTC + begun_s + second + offset_s
             cause = meter.faults(settings.technical, now, utc, watching=False)["clock"]
             for event in (Fault("clock", cause), Tick()):
                 state, decisions = monitor.step(state, event, Moment(now, utc, synchronised), settings)

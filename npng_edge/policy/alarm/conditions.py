@@ -237,7 +237,8 @@ _ROWS = (
         on_delay=_at_once,
         off_delay=_at_once,
         remind_s=3600.0,
-        when="The wall clock was not set by a time server for 5 min, or it jumped by more than 5 s (then for 60 s)",
+        when="The wall clock was not set by a time server for 5 min, stands before 2026, or jumped by more than 5 s "
+        "(then for 60 s)",
         why="Alarms run on another clock; only the times in the record may be wrong.",
         action="Do not rely on this device's times, and call biomedical engineering.",
         action_ko="이 기기에 표시된 시각은 틀릴 수 있으니 신뢰하지 말고 의공팀에 연락하십시오.",
