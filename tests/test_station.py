@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 import time
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from broker import Station
+from rich.console import Console
 
 from contract.examples import examples
 from npng_edge.publish.messages import Alarm, Alarms
 from npng_edge.receipt import MOST_IDS, Receipt
 from npng_edge.requests import Replay
-from npng_edge.settings import Broker
+from npng_edge.settings import Broker, Place
+from npng_edge.station.board import watch
 from npng_edge.station.ear import Ear
 from npng_edge.station.journal import _TRIM, Heard, Journal, JournalError
 from npng_edge.station.receiver import ASK_AGAIN_S, GAP_S, MOST_ASKED, Publication, Receiver
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from broker import MosquittoBroker
+
+    from npng_edge.station.model import Board
 
 BED = "st-mary/icu/7"
 EXAMPLES = examples()
@@ -224,3 +229,23 @@ def test_the_ear_stores_confirms_and_comes_back_with_its_session(
     bed.close()
     assert [id_ for id_, _ in rows(file)] == [alarm(n).id for n in (1, 2, 3)]
     assert any(words.startswith("lost: ") for words in said)
+
+
+def test_a_station_of_a_ward_that_shows_scores_to_nobody_does_not_ask_for_them(
+    broker: MosquittoBroker, receiver: Receiver, file: Path
+) -> None:
+    bed = Station(broker, topic("receipt"), name="bed", receipts=False)
+    for name, message in (("pain", EXAMPLES["pain"].model_copy(update={"bed": BED})), ("alarm", alarm(1))):
+        bed.publish(topic(name), message.payload(), retain=True)
+
+    def heard(place: Place | None, until: Callable[[Board], bool]) -> Board:
+        return watch(
+            Broker(port=broker.port), place, console=Console(file=io.StringIO()), receiver=receiver, until=until
+        )
+
+    board = heard(None, lambda _: bool(rows(file)))
+    assert board.beds[BED].scored is None
+    facility, unit, name = BED.split("/")
+    own = Place(facility=facility, unit=unit, bed=name)
+    heard(own, lambda board: BED in board.beds and board.beds[BED].scored is not None)
+    bed.close()

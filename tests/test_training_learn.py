@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,16 +12,23 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from training.backbone import Net
+
 pytest.importorskip("scipy", reason="needs the extra `train`")
 pytest.importorskip("onnx", reason="needs the extra `train`")
 pytest.importorskip("torch", reason="needs the extra `train`")
 
+import torch
+
 from npng_edge.infer.action_units import ActionUnitModel
 from npng_edge.infer.runtime import Format, load
-from training import card, evaluate, export, learn
+from training import augment, card, evaluate, export, features, fit, learn
+from training.backbone import WIDTH
 from training.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples
+from training.gradients import DIRECTIONS
 
 FACES = 160
+HINTS = 7
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +41,22 @@ def examples() -> Examples:
     neutral = np.arange(FACES) % 2 == 0
     targets[neutral] = 0.0
     landmarks[neutral, :6] = -0.2
-    return Examples(
-        rng.integers(0, 255, (FACES, 112, 112), dtype=np.uint8), landmarks, targets.astype(np.float32), people, neutral
-    )
+    hints = rng.normal(1.0, 2.0, (FACES, HINTS)).astype(np.float32)
+    crops = rng.integers(0, 255, (FACES, 112, 112), dtype=np.uint8)
+    return Examples(crops, landmarks, targets.astype(np.float32), people, neutral, hints)
 
 
 @pytest.fixture(scope="module")
-def learnt(examples: Examples) -> tuple[learn.Learnt, learn.Calibration]:
-    features = export.features(examples)
-    linear = learn.fit(features, examples.targets, export.face_columns(), export.mesh_columns())
-    return linear, learn.calibrate(linear(features), examples.targets, examples.neutral, NEUTRAL_SHARES, MOST)
+def net(examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Net:
+    return fit.fit(examples, 3, 0, tmp_path_factory.mktemp("net") / "net.pt", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def learnt(examples: Examples, net: Net) -> tuple[learn.Learnt, learn.Calibration]:
+    found = export.features(examples)
+    blend = learn.blend(net, found, examples.targets, (export.face_columns(), export.mesh_columns()))
+    scores = blend(examples.crops, found)
+    return blend, learn.calibrate(scores, examples.targets, examples.neutral, NEUTRAL_SHARES, MOST)
 
 
 def test_ridge_is_least_squares_when_nothing_holds_it_down() -> None:
@@ -74,15 +88,72 @@ def test_the_exported_graph_computes_what_numpy_computes(
     scores, calibration = learnt
     model = load(export.build(scores, calibration).SerializeToString(), Format.ONNX)
     ActionUnitModel(model)  # refuses a graph of another shape
-    expected = calibration(scores(export.features(examples)))
+    expected = calibration(scores(examples.crops, export.features(examples)))
     np.testing.assert_allclose(export.outputs(model, examples), expected, atol=2e-3)
     assert np.corrcoef(expected[:, 8], examples.targets[:, 8])[0, 1] > 0.5
 
 
+def test_the_net_is_taught_everything_that_is_known_in_equal_measure(examples: Examples) -> None:
+    taught = fit.lesson(examples)
+    columns = len(OUTPUTS) + HINTS + fit.COMPONENTS
+    assert taught.wanted.shape == (FACES, columns)
+    assert taught.weights.sum() == pytest.approx(1.0, abs=1e-5)
+    assert taught.weights[0] == pytest.approx(taught.weights[len(OUTPUTS)] * 2 * HINTS / len(OUTPUTS))
+    np.testing.assert_allclose(taught.wanted.mean(axis=0), 0.0, atol=0.1)
+    np.testing.assert_allclose(taught.wanted.std(axis=0), 1.0, atol=0.1)
+    mean, spread = fit.scale(examples.targets)
+    told = taught.wanted[:, : len(OUTPUTS)] * spread + mean
+    uncut = np.abs(taught.wanted[:, : len(OUTPUTS)]) < fit.FURTHEST
+    np.testing.assert_allclose(told[uncut], examples.targets[uncut], atol=1e-4)
+
+
+def test_teaching_that_was_stopped_goes_on_as_if_it_had_not_been(
+    examples: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "KEEP_EVERY", 1)
+    whole = fit.fit(examples, 3, 5, tmp_path / "whole.pt", lambda *_: None)
+
+    def stop(done: int, _: float) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit.fit(examples, 3, 5, tmp_path / "stopped.pt", stop)
+    steps = []
+    resumed = fit.fit(examples, 3, 5, tmp_path / "stopped.pt", lambda done, _: steps.append(done))
+    assert steps == [3]
+    for name, weights in whole.state_dict().items():
+        assert torch.equal(weights, resumed.state_dict()[name]), name
+    fit.fit(examples, 1, 6, tmp_path / "stopped.pt", lambda done, _: steps.append(done))
+    assert steps == [3, 1], "another seed starts anew"
+
+
+def test_pictures_are_changed_at_random_but_the_same_dice_give_the_same(examples: Examples) -> None:
+    crops = torch.from_numpy(examples.crops[:8]).float()
+    first, again, other = (augment.augmented(crops, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert first.shape == crops.shape
+    assert bool(first.isfinite().all())
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_mirror_image_swaps_the_sides() -> None:
+    shapes = ["browDown_L", "browDown_R", "jawLeft", "jawOpen", "jawRight", "mouthLowerDown_L", "mouthLowerDown_R"]
+    order = features.mirrored(shapes)
+    assert sorted(order) == list(range(len(order)))
+    np.testing.assert_array_equal(order[order], np.arange(len(order)))
+    first = len(order) - len(shapes)
+    assert [shapes[number - first] for number in order[first:]] == [
+        "browDown_R", "browDown_L", "jawRight", "jawOpen", "jawLeft", "mouthLowerDown_R", "mouthLowerDown_L",
+    ]  # fmt: skip
+    left = np.arange(features.MORE, features.MORE + features.UNITS)
+    np.testing.assert_array_equal(order[left], left + features.UNITS)
+
+
 def test_gradient_features_are_those_of_the_definition(examples: Examples) -> None:
     ramp = np.broadcast_to(np.arange(112, dtype=np.uint8) * 2, (1, 112, 112)).copy()
-    one = Examples(ramp, examples.landmarks[:1], examples.targets[:1], examples.people[:1], examples.neutral[:1])
-    by_direction = export.features(one)[0, : export.SKIN_WIDTH].reshape(export.DIRECTIONS, -1)
+    one = replace(examples.rows(np.arange(1)), crops=ramp)
+    by_direction = export.features(one)[0, : export.SKIN_WIDTH].reshape(DIRECTIONS, -1)
     # A slope of 2 of 255 per pixel towards +x: the strength in direction k is its cosine, where that is positive.
     strength = np.maximum(np.cos(np.arange(8) * np.pi / 4), 0.0) * 2.0 / 255.0
     np.testing.assert_allclose(
@@ -91,14 +162,14 @@ def test_gradient_features_are_those_of_the_definition(examples: Examples) -> No
     assert set(export.face_columns()) < set(range(export.SKIN_WIDTH))
 
 
-def test_eight_bits_cost_little_and_the_same_input_gives_the_same_file(examples: Examples) -> None:
+def test_eight_bits_cost_little_and_the_same_input_gives_the_same_file(examples: Examples, net: Net) -> None:
     rng = np.random.default_rng(4)
     width, outputs = export.SKIN_WIDTH + export.MESH, len(MOST)
     layers = [
         learn.Linear(rng.normal(0, 0.05, (rows, columns)).astype(np.float32), np.zeros(columns, np.float32))
-        for rows, columns in ((width, 32), (32, outputs), (width, outputs))
+        for rows, columns in ((WIDTH, outputs), (width, 32), (32, outputs), (width, outputs))
     ]
-    learnt = learn.Learnt(*layers)
+    learnt = learn.Learnt(net, *layers)
     ones = np.ones_like(MOST)
     large = export.build(learnt, learn.Calibration(-2 * ones, ones, 100 * ones)).SerializeToString()
     small, again = (export.quantise(large, examples.rows(np.arange(32))) for _ in range(2))

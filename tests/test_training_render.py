@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,17 +14,22 @@ pytest.importorskip("scipy", reason="needs the extra `train`")
 moderngl = pytest.importorskip("moderngl", reason="needs the extra `train`")
 
 from npng_edge.units import Pose  # noqa: E402
-from training import face_model, people, samples  # noqa: E402 - only where the extra is installed
+from training import face_model, people, samples, shade, views, worn  # noqa: E402 - only where the extra is installed
 from training.expressions import (  # noqa: E402
-    PLANS,
+    INNER_LIPS,
+    MORE_UNITS,
     SHAPES,
+    WIDEST_LIDS_CM,
     Expression,
     Moved,
+    at_rest,
     labels,
     lips_parted,
     move,
-    random_expression,
+    side_labels,
 )
+from training.paint import Canvas, blank  # noqa: E402
+from training.plans import PLANS, random_expression  # noqa: E402
 from training.render import Renderer, rotation  # noqa: E402
 
 if TYPE_CHECKING:
@@ -106,6 +112,11 @@ def test_expressions_are_in_range_and_varied() -> None:
     assert shown >= set(ACTION_UNITS) - {"AU25"}
     laughs = [one.units for one in drawn if one.units.get("AU12", 0) > 2 and one.units.get("AU10", 0) > 1]
     assert sum("AU4" not in units for units in laughs) > len(laughs) / 2
+    assert shown >= set(MORE_UNITS)
+    pains = [one.units for one in drawn if one.units.get("AU4", 0) > 2 and one.units.get("AU7", 0) > 2]
+    assert len(pains) > 20
+    assert sum(len(one.units) == 1 for one in drawn) > 40  # units of their own
+    assert any(abs(one.tilt.get("AU14", 0.0)) > 0.7 for one in drawn)  # contempt is one-sided
     assert sum(not one.units for one in drawn) > 30
     assert set().union(*(plan.units for plan in PLANS.values())) <= set(SHAPES)
 
@@ -123,7 +134,7 @@ def test_labels_are_measured_on_the_moved_face(model: FaceModel) -> None:
     rest = model.person(person.shape)
 
     def done(expression: Expression) -> Moved:
-        return move(model, rest, expression, person.strength, person.folding)
+        return move(model, rest, expression, person)
 
     def shown(expression: Expression) -> tuple[tuple[float, float], float]:
         moved = done(expression)
@@ -138,10 +149,87 @@ def test_labels_are_measured_on_the_moved_face(model: FaceModel) -> None:
     assert shown(Expression({"AU26": 3.0}))[1] > 1.0
     assert shown(Expression({"AU26": 2.0, "lips-together": 2.0}))[1] < 0.1
     asleep = Expression({"AU5": 3.0, "AU26": 3.0}, closure=1.0)
-    seen = labels(asleep, done(asleep))
+    seen = labels(done(asleep))
     assert seen["AU5"] == 0.0
     assert seen["AU26"] == 3.0
     assert seen["AU25"] > 2.0
+
+
+@pytest.mark.shared
+def test_wide_eyes_are_wide(model: FaceModel) -> None:
+    person = people.random_person(2_000_000)
+    rest = model.person(person.shape)
+    still, wide, squint = (move(model, rest, Expression(one), person) for one in ({}, {"AU5": 4.0}, {"AU7": 4.0}))
+    assert min(wide.lid_gaps) > min(still.lid_gaps) + 0.1
+    assert max(wide.lid_gaps) <= WIDEST_LIDS_CM
+    assert wide.closed == (0.0, 0.0)
+    assert max(squint.lid_gaps) < min(still.lid_gaps)
+
+
+@pytest.mark.shared
+def test_lips_meet_at_rest(model: FaceModel) -> None:
+    upper, lower = (model.landmarks[list(row)] for row in INNER_LIPS)
+    for seed in range(2_000_000, 2_000_008):
+        rest = at_rest(model, people.random_person(seed))
+        assert np.mean(rest[upper, 1] - rest[lower, 1]) < 0.15
+
+
+@pytest.mark.shared
+def test_sides_and_coefficients_tell_what_is_shown(model: FaceModel) -> None:
+    healthy = people.random_person(2_000_000)
+    rest = model.person(healthy.shape)
+    contempt = Expression({"AU14": 3.0, "AU27": 2.0}, tilt={"AU14": 1.0})
+    left, right = side_labels(move(model, rest, contempt, healthy))
+    assert (left["AU14"], right["AU14"]) == (5.0, 0.0)
+    assert left["AU26"] == left["AU27"] == 2.0
+    weak = dataclasses.replace(healthy, weakness=(0.0, 1.0))
+    moved = move(model, rest, Expression({"AU12": 4.0}, closure=1.0), weak)
+    assert [side["AU12"] for side in side_labels(moved)] == [4.0, 0.0]
+    assert labels(moved)["AU12"] == 2.0
+    assert moved.closed[0] > 0.9 > moved.closed[1]
+    shown = dict(zip(model.names, moved.coefficients.tolist(), strict=True))
+    assert shown["mouthSmile_L"] > 0.4
+    assert shown["mouthSmile_R"] == 0.0
+    offsets = model.offsets(shown)
+    assert np.allclose(rest + offsets, moved.vertices, atol=1e-3)
+
+
+@pytest.mark.shared
+def test_some_people_have_a_weak_side() -> None:
+    everyone = [people.random_person(seed) for seed in range(40)]
+    weak = [max(person.weakness) for person in everyone]
+    assert 0 < sum(value > 0 for value in weak) < 10
+    assert all(min(person.weakness) == 0.0 for person in everyone)
+    assert all(abs(value) < 2.0 for person in everyone for value in person.resting.values())
+
+
+def test_hollows_and_shadows_lie_where_light_does_not_reach() -> None:
+    across, down = np.meshgrid(np.linspace(-4, 4, 80), np.linspace(-4, 4, 80))
+    covered = np.ones((80, 80), np.float32)
+    socket = -np.exp(-(across**2 + down**2)).astype(np.float32)
+    deep = shade.hollows(socket, covered, 0.1)
+    assert deep[40, 40] > 0.2
+    assert deep[40, 70] < 0.02
+    nose = (np.abs(across) < 0.5).astype(np.float32) * np.float32(1.5)
+    from_left = np.array([-0.8, 0.0, 0.6], np.float32)
+    dark = shade.shadow(nose, covered, 0.1, from_left)
+    assert dark[40, 48] > 0.8  # on the far side of the nose
+    assert dark[40, 30] < 0.1
+    assert dark[40, 40] < 0.1
+
+
+def test_what_hides_a_face_hides_only_a_part() -> None:
+    rng = np.random.default_rng(3)
+    for thing in (worn._oxygen_mask, worn._taped_tube):
+        face = np.repeat((blank() + np.float32(0.4))[..., None], 3, axis=2)
+        thing(Canvas(rng), face)
+        touched = np.mean(np.abs(face - 0.4).max(axis=2) > 0.02)
+        assert 0.01 < touched < 0.5
+        assert 0.0 <= face.min() <= face.max() <= 1.0
+    pictures = [np.full((64, 64, 3), 10, np.uint8) for _ in range(200)]
+    for picture in pictures:
+        views.hand(picture, np.array([0.8, 0.6, 0.5]), rng)
+    assert 0 < sum(bool((picture > 10).any()) for picture in pictures) < 30
 
 
 @pytest.mark.shared
@@ -162,6 +250,10 @@ def test_samples_are_complete(pictures: list[samples.Sample]) -> None:
         assert set(sample.intensity) == set(ACTION_UNITS)
         assert all(0.0 <= value <= 5.0 for value in sample.intensity.values())
         assert all(0.0 <= value <= 1.0 for value in sample.eyes_closed)
+        assert all(0.0 <= value <= WIDEST_LIDS_CM for value in sample.lid_gaps)
+        assert 0.0 <= sample.sides.min() <= sample.sides.max() <= 5.0
+        shown = [*sample.intensity.values(), *sample.more]
+        assert np.allclose(sample.sides.mean(axis=0), shown, atol=1e-5)
     assert max(pictures[0].intensity.values()) == 0.0
 
 
@@ -173,3 +265,9 @@ def test_shards_hold_what_was_rendered(pictures: list[samples.Sample], tmp_path:
         assert np.array_equal(shard["image"][1], pictures[3].image)
         assert shard["intensity"].shape == (2, len(ACTION_UNITS))
         assert shard["identity"].tolist() == [250_000, 250_000]
+        assert shard["more"].shape == (2, len(MORE_UNITS))
+        assert shard["sides"].shape == (2, 2, len(ACTION_UNITS) + len(MORE_UNITS))
+        assert shard["lip_gap"].shape == (2,)
+        assert shard["lid_gaps"].shape == (2, 2)
+        assert shard["coefficients"].shape == (2, 57)
+        assert np.allclose(shard["coefficients"][1], pictures[3].coefficients)

@@ -24,11 +24,11 @@ import ssl
 import threading
 import time
 from datetime import datetime, timezone
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -108,7 +108,7 @@ class Client:
         self._live: tuple[int, paho.Client] | None = None
         self._number = 0
         self._answered = False
-        self._trouble = ""  # what paho logged last as an error: it tells nobody else
+        self._trouble = _Trouble()
         self._refused = ""  # the reason that was logged last
         self._tls_files: bytes | None = None  # fingerprint of those in use
         self._stopping = threading.Event()
@@ -191,7 +191,7 @@ class Client:
         """One connection, from the first packet to its end."""
         self._number += 1
         self._answered = False
-        self._trouble = ""
+        self._trouble.text = ""
         try:
             client = self._new_client(self._number)
         except (OSError, ValueError) as error:
@@ -213,8 +213,8 @@ class Client:
         if self._tls_files is not None:
             select.select([client.socket()], [], [], _VERDICT_S)
         self._look_after(client)
-        if not self._answered and "SSL" in self._trouble:
-            self._refuse(f"{self._address}: {in_words(self._trouble)}")
+        if not self._answered and "SSL" in self._trouble.text:
+            self._refuse(f"{self._address}: {in_words(self._trouble.text)}")
         elif not self._answered:
             self._emit(Unreachable(f"{self._address}: the connection was accepted, but no MQTT 5 broker answered"))
 
@@ -268,7 +268,7 @@ class Client:
         client.on_publish = partial(self._on_publish, number)
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        client.on_log = self._on_log
+        client.enable_logger(self._trouble)  # type: ignore[arg-type]
         # With this set, paho leaves all writing to `loop()`; else publish() would write from the caller's thread too.
         client.on_socket_register_write = _leave_to_loop
         client.on_socket_open = _send_at_once
@@ -319,10 +319,6 @@ class Client:
             )
         )
 
-    def _on_log(self, _client: paho.Client, _data: Any, level: int, text: str) -> None:
-        if level == LogLevel.MQTT_LOG_ERR:
-            self._trouble = text
-
     def _refuse(self, reason: str) -> None:
         """Tell the owner each time, and the journal when it is news: without a broker, who else is told?"""
         if reason != self._refused:
@@ -337,11 +333,26 @@ class Client:
             logger.exception("An MQTT event was lost: %s", type(event).__name__)
 
 
+class _Trouble:
+    """In a logger's place: keeps what paho logs last as an error, which it tells nobody else."""
+
+    text = ""
+
+    def log(self, level: int, words: str, *values: object) -> None:
+        if level >= logging.ERROR:
+            self.text = words % values
+
+
 def _send(
     client: paho.Client, topic: str, payload: bytes, manner: Manner, correlation: bytes | None
 ) -> paho.MQTTMessageInfo:
-    properties = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=manner.expiry_s, CorrelationData=correlation)
-    return client.publish(topic, payload, manner.qos, manner.retain, properties)
+    return client.publish(topic, payload, manner.qos, manner.retain, _publication(manner.expiry_s, correlation))
+
+
+@lru_cache(maxsize=16)
+def _publication(expiry_s: int | None, correlation: bytes | None) -> Properties:
+    """Most publications have the same; paho only reads them, and to make them takes longer than to send them."""
+    return _properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry_s, CorrelationData=correlation)
 
 
 def _properties(packet_type: int, **values: bytes | int | None) -> Properties:

@@ -17,7 +17,7 @@ from npng_edge.publish.client import read_password
 from npng_edge.publish.tls import tls_context
 from npng_edge.publish.topics import ROOT, Topics
 from npng_edge.station.ear import Ear
-from npng_edge.station.model import HEARD, LOST_S, Board, on_message, status
+from npng_edge.station.model import HEARD, LOST_S, SCORES, Board, on_message, status
 from npng_edge.station.view import draw
 from npng_edge.station.words import event_words, printable, score_words
 
@@ -63,13 +63,16 @@ def watch(
     _check(broker)
     known = _Known()
     bed = f"{ROOT}/+/+/+" if place is None else Topics(place).bed
-    ear = Ear(broker, [f"{bed}/{one}" for one in HEARD], take=known.take, say=known.say, receiver=receiver)
+    # A ward's scores are too many for a log, and a station that shows them to nobody does not ask for them.
+    scores = console.is_terminal or receiver is None or place is not None
+    topics = [f"{bed}/{one}" for one in HEARD if scores or one not in SCORES]
+    ear = Ear(broker, topics, take=known.take, say=known.say, receiver=receiver)
     ear.start()
     try:
         if console.is_terminal:
             _live(_rounds(known, until), console, f"{broker.host}:{broker.port}")
         else:
-            _plain(_rounds(known, until), console, scores=receiver is None or place is not None)
+            _plain(_rounds(known, until), console)
     except KeyboardInterrupt:
         pass
     finally:
@@ -93,8 +96,8 @@ def _live(rounds: Iterator[Board], console: Console, address: str) -> None:
             live.update(draw(board, time.monotonic(), address, console.height), refresh=True)
 
 
-def _plain(rounds: Iterator[Board], console: Console, *, scores: bool) -> None:
-    """One line for each event, and with `scores` one a second for each bed's score: too many for a ward's log."""
+def _plain(rounds: Iterator[Board], console: Console) -> None:
+    """One line for each event, and one a second for each bed's score."""
     said, connection, bad = 0, "", 0
     scored: dict[str, float] = {}
     states: dict[str, str] = {}
@@ -123,7 +126,7 @@ def _plain(rounds: Iterator[Board], console: Console, *, scores: bool) -> None:
             if state == "lost" != states.get(name):
                 say(f"{printable(name)} is lost: nothing heard for {LOST_S:.0f} s")
             states[name] = state
-            if scores and bed.scored is not None and bed.scored - scored.get(name, -LINES_S) >= LINES_S / 2:
+            if bed.scored is not None and bed.scored - scored.get(name, -LINES_S) >= LINES_S / 2:
                 scored[name] = bed.scored
                 say(score_words(bed, now))
 

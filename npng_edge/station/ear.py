@@ -50,7 +50,7 @@ class Ear:
         self._take = take
         self._say = say
         self._receiver = receiver
-        self._events: queue.Queue[Event] = queue.Queue(INBOX)
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         own = re.sub(r"[^A-Za-z0-9_-]", "-", receiver.name) if receiver else uuid.uuid4().hex[:12]
         self._client = Client(
             broker,
@@ -77,9 +77,9 @@ class Ear:
         self._client.stop()
 
     def _put(self, event: Event) -> None:
-        try:
-            self._events.put_nowait(event)
-        except queue.Full:
+        if self._events.qsize() < INBOX:
+            self._events.put(event)
+        else:
             self.lost += 1
 
     def _run(self) -> None:

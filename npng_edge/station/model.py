@@ -44,6 +44,8 @@ _KINDS: Mapping[str, type[Envelope]] = MappingProxyType(
 )
 HEARD = tuple(_KINDS)
 """Topics under a bed that a board listens to."""
+SCORES = ("pain", "fusion")
+"""Those of them that come each second."""
 
 
 @dataclass(frozen=True, slots=True)
