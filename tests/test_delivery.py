@@ -26,7 +26,7 @@ from npng_edge.publish.delivery import (
     DeliveryStatus,
 )
 from npng_edge.publish.events import Disconnected, Published, Received, Ticket
-from npng_edge.publish.listening import SILENT_S
+from npng_edge.publish.listening import AWAY_S, SILENT_S
 from npng_edge.publish.messages import Alarms, State
 from npng_edge.publish.outage import BRIEF_S, LOST_S
 from npng_edge.publish.stamp import Stamp
@@ -396,8 +396,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.outbox.close()
 
 
-@pytest.mark.parametrize("code", [0x10, 0x80, 0x87, 0x97])
-def test_a_row_stays_on_every_code_but_success_and_the_next_one_waits_for_it(bench: Bench, code: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "longest"), [(0x10, RETRY_MIN_S), *((code, RETRY_MAX_S) for code in (0x80, 0x87, 0x97))]
+)
+def test_a_row_stays_on_every_code_but_success_and_the_next_one_waits_for_it(
+    bench: Bench, code: int, longest: float
+) -> None:
     bench.outbox.commit([alarm(1), alarm(2)])
     bench.connect()
     assert [payload for _, payload, _ in bench.wire.sent[1:]] == [said(1)]
@@ -411,7 +415,7 @@ def test_a_row_stays_on_every_code_but_success_and_the_next_one_waits_for_it(ben
         assert bench.wire.sent[-1][1] == said(1)
     assert waits[0] == RETRY_MIN_S
     assert waits == sorted(waits)
-    assert waits[-1] == RETRY_MAX_S
+    assert waits[-1] == longest
     assert bench.outbox.status().depth == 2
     bench.confirm(1)
     assert bench.step() == [said(2)]
@@ -584,6 +588,24 @@ def test_a_silent_station_is_noticed_and_gets_everything_when_it_is_back(bench: 
     bench.confirm(1)
     bench.step(FLUSH_S)
     assert bench.status().deaf is None
+
+
+def test_a_station_that_was_away_for_a_level_is_told_everything_again_at_once(bench: Bench) -> None:
+    bench.delivery.level("level-1", b"level 1")
+    bench.outbox.commit([alarm(1), alarm(2)])
+    bench.connect()
+    bench.confirm(1)
+    for _ in range(3):
+        for _, _, ticket in bench.wire.sent:
+            bench.answer(ticket, 0)
+        bench.step()
+    for silence, told in ((AWAY_S - 1.0, []), (AWAY_S + 0.1, [said(2)])):
+        bench.receipt("level-1")
+        bench.step(silence)  # The back-off ends in it, too.
+        bench.answer(bench.last, 0)
+        assert bench.step() == []
+        bench.receipt("level-1")
+        assert bench.step() == told
 
 
 def test_a_station_that_confirms_levels_but_not_alarms_is_noticed(bench: Bench) -> None:

@@ -209,7 +209,7 @@ class Delivery:
         """
         levels = {*self._levels}
         if not {*levels, *self._round.awaited}.isdisjoint(ids):
-            if self._listening.is_silent(now):
+            if self._listening.was_away(now):
                 self._begin_round()
             self._listening.heard = now
             self._patient = True
@@ -335,8 +335,10 @@ class Delivery:
             return
         nobody = event.reason_code == NO_SUBSCRIBERS
         row = flight.place is not None or flight.other
-        if event.reason_code >= FAILURE or (nobody and row):
+        if event.reason_code >= FAILURE:
             self._fail(flight.topic, event.reason, now)
+        elif nobody and row:
+            self._fail(flight.topic, event.reason, now, backs_off=False)  # A station that comes shall not have to wait.
         else:
             self._lanes.pop(flight.topic, None)
             if flight.other:
@@ -368,12 +370,14 @@ class Delivery:
             self._flush_at = now + FLUSH_S
         self._done.update(ids)
 
-    def _fail(self, topic: str, reason: str, now: float) -> None:
+    def _fail(self, topic: str, reason: str, now: float, *, backs_off: bool = True) -> None:
         lane = self._lanes.setdefault(topic, _Lane())
-        lane.resume_at = now + min(RETRY_MIN_S * 2**lane.failures, RETRY_MAX_S)
+        lane.resume_at = now + (min(RETRY_MIN_S * 2**lane.failures, RETRY_MAX_S) if backs_off else RETRY_MIN_S)
         lane.failures += 1
-        self._last_error = f"{topic}: {reason}"
-        logger.warning("Not delivered, tried again later: %s: %s", topic, reason)
+        error = f"{topic}: {reason}"
+        if error != self._last_error:
+            logger.warning("Not delivered, tried again until it is: %s", error)
+        self._last_error = error
 
     def _check_state(self, payload: bytes) -> None:
         """Say `online` again when the broker holds something else, for instance the will of a connection long gone."""
