@@ -13,7 +13,7 @@ import pytest
 from npng_edge.record import outbox as outbox_module
 from npng_edge.record import tables
 from npng_edge.record.outbox import Outbox, Outgoing
-from npng_edge.record.store import FILE_NAME, RETRY_S
+from npng_edge.record.store import FILE_NAME, RETRY_S, TOLD_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,6 +208,45 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, damage:
         assert ids(again) == [f"alarm-{n}" for n in range(len(ids(again)))]
     again.commit([alarm(1000)])
     assert ids(again)[-1] == "alarm-1000"
+    again.close()
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced", "no folder can be made"])
+def test_a_file_that_vanishes_while_in_use_is_made_anew_with_everything(tmp_path: Path, clock: Clock, how: str) -> None:
+    folder = tmp_path / "a" / "state"
+    outbox = open_outbox(folder, clock)
+    outbox.commit([alarm(1), score(1)], present={"one": b"{}"})
+    outbox.tend()
+    assert outbox.vanished is None
+    if how == "deleted":
+        for file in folder.iterdir():
+            file.unlink()
+    else:
+        folder.parent.rename(tmp_path / "moved")
+    if how == "replaced":
+        other = open_outbox(folder)
+        other.commit([alarm(5)])
+        other.close()
+    elif how == "no folder can be made":
+        folder.parent.write_text("in the way")
+    outbox.commit([alarm(2)])
+    outbox.tend()
+    if how == "no folder can be made":
+        assert "folder cannot be made" in str(outbox.fault) or "moved away" in str(outbox.fault)
+        folder.parent.unlink()
+        clock.now += RETRY_S
+        outbox.tend()
+    else:
+        assert "deleted or moved away while in use" in str(outbox.vanished)
+    assert outbox.fault is None
+    outbox.commit([alarm(3)])
+    clock.now += TOLD_S
+    assert outbox.vanished is None
+    outbox.close()
+    again = open_outbox(folder, clock, boot_id="next")
+    expected = ["alarm-1", "alarm-2", "alarm-3"]
+    assert sorted(id_ for id_ in ids(again) if id_ in expected) == expected
+    assert again.present() == {"one": b"{}"}
     again.close()
 
 

@@ -364,7 +364,7 @@ class Bedside(Stage):
         self._synchronised = host.clock_synchronised()
         if self._log is not None:
             self._log.flush()
-        storage = self._outbox.fault
+        storage = self._outbox.fault or self._outbox.vanished
         if storage is None and self._state.patient is None and "storage" in self._state.faults:
             # The disk is back, and perhaps with it a patient who could not be read at the start.
             self._take_over(self._keeper.restore(), now)

@@ -97,6 +97,11 @@ class Outbox:
         return self._store.fault
 
     @property
+    def vanished(self) -> str | None:
+        """That the file was gone lately and a new one was made, for people; None: it was not."""
+        return self._store.vanished
+
+    @property
     def era(self) -> int:
         """Changes when places that `next_alarm` gave mean nothing any more."""
         return self._store.era

@@ -7,6 +7,8 @@ One SQLite file, one connection (WAL, synchronous=FULL, exclusive lock: no secon
 * When the file cannot be opened, written or read, the same tables go on in memory, with everything that could still be
   read, and `fault` says what is wrong and what to do (raise a technical alarm from it). Call `tend()` about once a
   second: every `RETRY_S` it tries the disk again, carries the memory over in one transaction and clears `fault`.
+* A file that was deleted or moved away while it was in use could still be written, and all of it would be gone at the
+  restart: `tend()` makes a new one with everything that was in it.
 * A damaged file is set aside at the next opening, under the name in `set_aside`, a new one is begun, and everything
   that could still be read of the old one is carried over.
 """
@@ -30,10 +32,13 @@ if TYPE_CHECKING:
 FILE_NAME = "outbox.sqlite3"
 RETRY_S = 30.0
 """Wait between attempts to return from memory to the disk, seconds."""
+TOLD_S = 30.0
+"""That the file was deleted or moved away is told for so long, seconds."""
 MEMORY_HISTORY_BYTES = 4 * 2**20
 """So much of the newest history is carried from a failing disk into memory; the rest stays where it is."""
 _KEPT_DAMAGED = 3
 _KINDS = ("alarm", "score")
+_VANISHED = "deleted or moved away while in use"
 
 _T = TypeVar("_T")
 
@@ -60,6 +65,8 @@ class Store:
         self._monotonic = monotonic
         self._wall = wall
         self._retry_at = 0.0
+        self._identity: tuple[int, int] | None = None  # of the open file
+        self._vanished_at: float | None = None
         self._rescued = tables.Contents()  # from a damaged file, until it is stored again
         self._on_disk: set[str] = set()  # while in memory: messages that the file holds as well ..
         self._gone: set[str] = set()  # .. and those of them that must go when the disk is back
@@ -76,6 +83,13 @@ class Store:
         except _UnusableError as error:
             self._db = tables.create(":memory:")
             self._go_without_disk(str(error))
+
+    @property
+    def vanished(self) -> str | None:
+        """That the file was gone lately and a new one was made, for people; None: it was not."""
+        if self._vanished_at is None or self._monotonic() - self._vanished_at >= TOLD_S:
+            return None
+        return f"{self._path} was {_VANISHED}; a new one was made. Leave the files in this folder to this device."
 
     def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Ask the tables; `work` is done again in memory when the disk fails."""
@@ -125,8 +139,11 @@ class Store:
         return sum(sequence > self._carried for sequence in sequences)
 
     def tend(self) -> None:
-        """Try to return to the disk, when it failed and it is time; cheap otherwise."""
-        if self.fault is None or self._monotonic() < self._retry_at:
+        """Try to return to the disk, when it failed and it is time, or to a file that has a name; cheap otherwise."""
+        if self.fault is None:
+            self._stay_with_the_name()
+            return
+        if self._monotonic() < self._retry_at:
             return
         try:
             disk = self._open_file()
@@ -166,6 +183,33 @@ class Store:
         with suppress(sqlite3.Error):
             self._db.close()
 
+    def _stay_with_the_name(self) -> None:
+        if self._identity is not None and self._identify() == self._identity:
+            return
+        try:
+            disk = self._open_file()
+        except _UnusableError:
+            self._move_to_memory(sqlite3.OperationalError(_VANISHED))
+            return
+        try:
+            contents = tables.readable(self._db, _KINDS)
+            with tables.transaction(disk):
+                tables.restore(disk, contents, contents.documents)
+        except sqlite3.Error as error:
+            disk.close()
+            self._move_to_memory(error)
+            return
+        self._use(disk)
+        self._vanished_at = self._monotonic()
+        logger.error("%s", self.vanished)
+
+    def _identify(self) -> tuple[int, int] | None:
+        """Device and inode of the file that has our name; None: there is none."""
+        with suppress(OSError):
+            found = self._path.stat()
+            return found.st_dev, found.st_ino
+        return None
+
     def _use(self, db: sqlite3.Connection) -> None:
         """Work on other tables from now on."""
         self.close()
@@ -189,14 +233,16 @@ class Store:
                 "the service may write to."
             ) from error
         try:
-            return tables.create(str(self._path))
+            db = tables.create(str(self._path))
         except sqlite3.OperationalError as error:
             raise _UnusableError(self._explain(error)) from error
         except sqlite3.DatabaseError as error:
             try:
-                return self._replace_damaged(error)
+                db = self._replace_damaged(error)
             except (OSError, sqlite3.Error) as second:
                 raise _UnusableError(f"{self._path}: damaged, and cannot be replaced: {second}.") from second
+        self._identity = self._identify()
+        return db
 
     def _replace_damaged(self, damage: sqlite3.DatabaseError) -> sqlite3.Connection:
         with closing(sqlite3.connect(self._path, isolation_level=None)) as old:
