@@ -118,7 +118,7 @@ def test_disfa_counts_an_alarm_without_pain(tmp_path: Path) -> None:
 def test_ck_plus_judges_the_apex_and_joins_jaw_drop_and_mouth_stretch(tmp_path: Path) -> None:
     root = make_ck_plus(tmp_path / "set")
     dataset = SETS["ck-plus"]
-    found = list(evaluation.sequences(dataset, root, 3))
+    found = list(evaluation.sequences(dataset, root, 2))
     assert [shown.frames[-1].units is not None for shown in found] == [True, True]
     gathered = evaluation.Gathered(dataset)
     for frames, painless in found:

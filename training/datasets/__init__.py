@@ -1,0 +1,1 @@
+"""Real data sets that hospitals and researchers hold under licence: read as published, judged as papers do."""

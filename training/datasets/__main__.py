@@ -1,0 +1,125 @@
+"""`python -m training.datasets`: licensed sets of real faces, as published, through the device's own pipeline.
+
+The set stays where it is. Results, with a score for every frame, go to a folder of yours, never into the repository.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+
+from npng_edge.infer.manifest import default_models_directory
+from npng_edge.infer.pipeline import Pipeline
+from npng_edge.infer.runtime import ModelError
+from npng_edge.settings import Seeing
+from training.datasets import finetune, table
+from training.datasets.evaluate import evaluate, gather, sequences
+from training.datasets.labelled import DataSetError
+from training.datasets.sets import SETS
+from training.datasets.store import Readings
+from training.datasets.targets import Gathered, count_labels
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
+console = Console()
+
+HOME = default_models_directory()
+REPOSITORY = Path(__file__).parents[2]
+Set = Enum("Set", {name: name for name in SETS}, type=str)  # type: ignore[misc]  # one member a set
+Name = Annotated[Set, typer.Argument(metavar="SET", help=f"One of {', '.join(SETS)}.")]
+Root = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the set lies, unpacked.")]
+Output = Annotated[Path, typer.Option(help="Folder for the results, outside the repository.")]
+Every = Annotated[int, typer.Option(min=1, help="Read one frame in so many; the last of a sequence always.")]
+Models = Annotated[Path, typer.Option(help="Folder with manifest.yaml.")]
+
+
+class Calibrate(str, Enum):
+    """What is learnt on the training part of each split."""
+
+    NONE = "none"
+    LINEAR = "linear"
+
+
+@app.command()
+def check(name: Name, root: Root) -> None:
+    """Read all labels and no picture: says what is there, or what is not as published."""
+    counts: Counter[str] = Counter()
+    dataset = SETS[name.value]
+    for shown in track(sequences(dataset, root, 1), "labels", console=console):
+        count_labels(dataset, shown.frames, counts)
+        counts["frames whose picture is missing"] += sum(not one.path.is_file() for one in shown.frames)
+    for what, number in sorted(counts.items()):
+        console.print(f"{what}: {number}")
+
+
+@app.command(name="evaluate")
+def evaluate_(  # noqa: PLR0913 - the options of one command
+    name: Name,
+    root: Root,
+    output: Output,
+    calibrate: Annotated[Calibrate, typer.Option(help="What is learnt on each training part.")] = Calibrate.NONE,
+    every: Every = 1,
+    models: Models = HOME,
+) -> None:
+    """Score a set and print the table that papers print. Stopped, it goes on where it was."""
+    pipeline = _open(output, models)
+    gathered = _read(name.value, root, output, every, pipeline)
+    results = evaluate(SETS[name.value], gathered, calibrate.value)
+    results |= {"every": every, "models": dict(pipeline.models)}
+    stem = f"{name.value}-{calibrate.value}"
+    (output / f"{stem}.json").write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    page = table.page(results)
+    (output / f"{stem}.md").write_text(page, encoding="utf-8")
+    print(page)
+
+
+@app.command(name="finetune")
+def finetune_(name: Name, root: Root, output: Output, every: Every = 1, models: Models = HOME) -> None:
+    """Recalibrate the action units on a set: a candidate with its card, in the output folder."""
+    gathered = _read(name.value, root, output, every, _open(output, models))
+    folder = finetune.write(models, output, SETS[name.value], gathered, finetune.learn(gathered))
+    Pipeline(Seeing(models=folder))  # it must be one that a device can open
+    console.print(f"{folder}: a candidate, with its card; nobody has released it", soft_wrap=True)
+
+
+def _open(output: Path, models: Path) -> Pipeline:
+    """The device's pipeline, once it is certain that nothing goes into the repository."""
+    if output.resolve().is_relative_to(REPOSITORY):
+        raise DataSetError(
+            f"{output}: is in the repository, where nothing of a licensed set may go; give another folder"
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    cv2.setNumThreads(1)
+    return Pipeline(Seeing(models=models))
+
+
+def _read(name: str, root: Path, output: Path, every: int, pipeline: Pipeline) -> Gathered:
+    """Read a set, or go on where it was stopped."""
+    dataset = SETS[name]
+    # All labels are read before the first picture, so that a mistake is found now and not after hours.
+    total = sum(1 for _ in track(sequences(dataset, root, every), "labels", console=console))
+    about = {"schema": "npng/dataset-readings/1", "set": name, "every": every, "models": dict(pipeline.models)}
+    kept = Readings(output / "readings.jsonl", about)
+    found = track(sequences(dataset, root, every), "reading", total=total, console=console)
+    return gather(dataset, found, pipeline, kept)
+
+
+def main() -> None:
+    """Run a command; what is wrong with a set or a model is one line, not a traceback."""
+    try:
+        app()
+    except (DataSetError, ModelError) as error:
+        console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()
