@@ -97,17 +97,18 @@ def paint_face(canvas: Canvas, complexion: Complexion) -> Floats:
     if rng.random() < 0.2:
         freckles = np.clip(canvas.noise(170) - 0.9, 0, 1) * (canvas.blot(0, 1.5, 5, 3) * 0.9)
         image = mixed(image, skin * np.array([0.66, 0.52, 0.42]), np.clip(freckles * rng.uniform(0.4, 1.4), 0, 0.8))
-    _beard(canvas, image, complexion)
-    _lips(canvas, image, complexion)
+    bearded = _beard(canvas, image, complexion)
+    _lips(canvas, image, complexion, made_up=not bearded)
     _eyelids(canvas, image, skin)
     _brows(canvas, image, complexion.brows)
     return image
 
 
-def _beard(canvas: Canvas, image: Floats, complexion: Complexion) -> None:
+def _beard(canvas: Canvas, image: Floats, complexion: Complexion) -> bool:
+    """Perhaps a beard, a moustache or both; whether there is one."""
     rng = canvas.rng
     if rng.random() > 0.38 or complexion.age < 0.12:
-        return
+        return False
     region = blank()
     jaw = [(-7.4, 1.0), (-6.6, -2.4), (-4.6, -6.0), (0, -7.2), (4.6, -6.0), (6.6, -2.4), (7.4, 1.0)]
     width = rng.uniform(1.5, 3.5)
@@ -120,9 +121,10 @@ def _beard(canvas: Canvas, image: Floats, complexion: Complexion) -> None:
     region *= np.clip((_AXIS + CORNER[1] + 7.6) / 0.8, 0, 1).astype(np.float32)[:, None]  # the edge is clamped
     hairs = np.clip(0.6 + 0.6 * canvas.noise(256), 0, 1)
     image[:] = mixed(image, complexion.brows, blurred(region, 0.25) * hairs * rng.uniform(0.1, 0.95))
+    return True
 
 
-def _lips(canvas: Canvas, image: Floats, complexion: Complexion) -> None:
+def _lips(canvas: Canvas, image: Floats, complexion: Complexion, *, made_up: bool) -> None:
     rng, skin = canvas.rng, complexion.skin
     outline = np.array([
         (-2.5, -3.5), (-1.7, -2.8), (-0.73, -2.44), (0, -2.52), (0.73, -2.44), (1.7, -2.8), (2.5, -3.5),
@@ -135,7 +137,7 @@ def _lips(canvas: Canvas, image: Floats, complexion: Complexion) -> None:
     amount = rng.uniform(0.3, 1.0)
     if complexion.infrared:
         red, amount = skin * rng.uniform(0.85, 1.0), 1.0
-    elif rng.random() < 0.12:
+    elif rng.random() < 0.15 and made_up:
         red, amount = np.array([rng.uniform(0.45, 0.8), 0.1, rng.uniform(0.1, 0.3)]), rng.uniform(0.4, 0.9)
     image[:] = mixed(image, red, blurred(region, rng.uniform(0.06, 0.16)) * amount)
 
@@ -147,14 +149,14 @@ def _eyelids(canvas: Canvas, image: Floats, skin: Doubles) -> None:
     for side in (-1, 1):
         mirror = np.array([side, 1.0])
         upper_lid = np.array([(1.85, 3.3), (2.3, 3.75), (2.8, 3.97), (3.4, 4.03), (3.9, 3.9), (4.5, 3.45)])
-        canvas.line(lashes, upper_lid * mirror, rng.uniform(0.05, 0.13), rng.uniform(0.7, 1.0))
+        canvas.line(lashes, (upper_lid + np.array([0, 0.04])) * mirror, rng.uniform(0.12, 0.34), rng.uniform(0.7, 1.0))
         canvas.line(lashes, np.array([(2.3, 3.1), (3.2, 3.0), (3.9, 3.05), (4.5, 3.4)]) * mirror, 0.05, lower)
         canvas.line(crease, (upper_lid + np.array([0, fold])) * mirror, 0.08, 1.0)
         canvas.line(shadow, (upper_lid + np.array([0, 0.2])) * mirror, 0.5, 1.0)
     image[:] = mixed(image, skin * 0.55, blurred(crease, 0.07) * rng.uniform(0.0, 0.6))
     if rng.random() < 0.15:
         image[:] = mixed(image, rng.uniform(0.1, 0.6, 3), blurred(shadow, 0.2) * rng.uniform(0.1, 0.6))
-    image[:] = mixed(image, (0.05, 0.035, 0.03), blurred(lashes, 0.04) * rng.uniform(0.25, 0.95))
+    image[:] = mixed(image, (0.05, 0.035, 0.03), blurred(lashes, 0.04) * rng.uniform(0.4, 1.0))
 
 
 def _brows(canvas: Canvas, image: Floats, hair: Doubles) -> None:

@@ -20,9 +20,10 @@ Colour: TypeAlias = tuple[float, float, float]
 
 UNITS = ("AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU10", "AU12", "AU15", "AU17", "AU20", "AU26")
 """Units that some faces show more than others."""
+PALSY_SHARE, FRINGE_SHARE = 0.05, 0.12
 _SKINS = np.array([[0.93, 0.76, 0.68], [0.76, 0.56, 0.44], [0.33, 0.21, 0.16]])
 _HAIRS = np.array([[0.07, 0.05, 0.045], [0.2, 0.12, 0.07], [0.42, 0.27, 0.14], [0.68, 0.5, 0.28], [0.5, 0.2, 0.09]])
-_IRISES = np.array([[0.12, 0.07, 0.04], [0.24, 0.14, 0.07], [0.3, 0.3, 0.16], [0.3, 0.42, 0.52], [0.42, 0.47, 0.5]])
+_IRISES = np.array([[0.17, 0.11, 0.08], [0.3, 0.19, 0.11], [0.36, 0.36, 0.22], [0.36, 0.48, 0.58], [0.48, 0.53, 0.57]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,8 @@ class Look:
     volume: float
     cloth: float
     iris: Colour
+    pupil: float
+    """Grey, 0..1."""
     sclera: Colour
     teeth: Colour
     mouth: Colour
@@ -65,6 +68,10 @@ class Person:
     """(2, 8): depth of each fold at rest, and added at intensity 5, centimetres."""
     strength: dict[str, float]
     """Per unit, how far this face moves compared with others."""
+    resting: dict[str, float]
+    """Activations of the face model's shapes that are this face at rest: low brows, wide eyes, drooping corners."""
+    weakness: tuple[float, float]
+    """Left, right: share of every movement that a palsy takes away; (0, 0) in most people."""
 
 
 def random_person(seed: int, *, infrared: bool = False) -> Person:
@@ -79,12 +86,41 @@ def random_person(seed: int, *, infrared: bool = False) -> Person:
     shape = np.clip(rng.normal(0.0, rng.uniform(0.6, 1.0), 100), -2.5, 2.5).astype(np.float32)
     at_rest = DEEPEST * age**1.5 * rng.uniform(0.0, 0.45, len(FOLDS))
     added = DEEPEST * rng.uniform(0.5, 1.8, len(FOLDS)) * (0.5 + 0.7 * age)
+    look = _look(rng, age, infrared=infrared)
+    resting, weakness = _at_rest(rng.spawn(1)[0], age)
     return Person(
         shape=shape,
-        look=_look(rng, age, infrared=infrared),
+        look=look,
         folding=np.stack([at_rest, added]).astype(np.float32),
-        strength={unit: float(np.clip(rng.normal(1.0, 0.15), 0.7, 1.35)) for unit in UNITS},
+        strength={unit: float(np.clip(rng.normal(1.0, 0.18), 0.65, 1.45)) for unit in UNITS},
+        resting=resting,
+        weakness=weakness,
     )
+
+
+_RESTING = {
+    "browDown": (0.0, 0.22), "browInnerUp": (0.0, 0.2), "browOuterUp": (0.0, 0.2), "eyeWide": (0.15, 0.4),
+    "eyeSquint": (0.05, 0.25), "eyeBlink": (0.0, 0.07), "cheekSquint": (0.0, 0.12), "noseSneer": (0.0, 0.05),
+    "mouthSmile": (0.0, 0.07), "mouthFrown": (0.1, 0.2), "mouthPress": (0.05, 0.15), "mouthUpperUp": (0.0, 0.04),
+}  # fmt: skip
+"""Mean and spread of the activations of a face at rest; by eye, well below what counts as an action unit."""
+
+
+def _at_rest(rng: np.random.Generator, age: float) -> tuple[dict[str, float], tuple[float, float]]:
+    """The fields `resting` and `weakness` of `Person`."""
+    resting: dict[str, float] = {}
+    for shape, (mean, spread) in _RESTING.items():
+        both = rng.normal(mean, spread)
+        for side in ("L", "R"):
+            resting[f"{shape}_{side}"] = float(np.clip(both + rng.normal(0.0, 0.2 * spread), -0.5, 0.9))
+    weakness = [0.0, 0.0]
+    if rng.random() < PALSY_SHARE:
+        weak_side = int(rng.integers(2))
+        weakness[weak_side] = lost = float(rng.uniform(0.35, 1.0))
+        for shape, droop in (("mouthFrown", 0.5), ("browDown", 0.35), ("eyeWide", 0.3), ("mouthStretch", -0.15)):
+            name = f"{shape}_{'LR'[weak_side]}"
+            resting[name] = resting.get(name, 0.0) + lost * droop * (0.5 + age)
+    return resting, (weakness[0], weakness[1])
 
 
 def _look(rng: np.random.Generator, age: float, *, infrared: bool) -> Look:
@@ -101,7 +137,8 @@ def _look(rng: np.random.Generator, age: float, *, infrared: bool) -> Look:
         skin=_colour(complexion.skin),
         **_hair_style(rng, complexion.hair),
         iris=_colour(complexion.iris),
-        sclera=_colour(np.array([0.86, 0.83, 0.8]) * rng.uniform(0.82, 1.05)),
+        pupil=float(rng.spawn(1)[0].uniform(0.25, 0.8)) if infrared and rng.spawn(1)[0].random() < 0.5 else 0.015,
+        sclera=_colour(np.array([0.92, 0.89, 0.86]) * rng.uniform(0.82, 1.08)),
         teeth=_colour(np.array([0.88, 0.84, 0.74]) * rng.uniform(0.75, 1.08)),
         mouth=_colour(np.array([0.52, 0.2, 0.19]) * rng.uniform(0.7, 1.2)),
         eye_size=(rng.uniform(0.4, 0.5), rng.uniform(0.12, 0.24)),
@@ -137,6 +174,8 @@ def _hair_style(rng: np.random.Generator, hair: Doubles) -> dict[str, Any]:
     """The fields of `Look` that say where hair or cloth lies, and its colour."""
     kind = rng.random()
     line = (rng.uniform(8.2, 10.3), rng.uniform(0.0, 0.035))
+    if rng.spawn(1)[0].random() < FRINGE_SHARE:  # hair over the forehead
+        line = (line[0] - 1.6, -0.3 * line[1])
     style: dict[str, Any] = {"ears": 4.0, "cloth": 0.0, "volume": 0.0, "hair": _colour(hair)}
     if kind < 0.12:  # bald
         return style | {"hairline": (99.0, 0.0, -99.0, 99.0)}

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import moderngl
 import numpy as np
 import scipy.sparse
 
 from training.face_model import KINDS
+from training.shade import hollows, shadow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +47,10 @@ class Lighting:
     ground: Floats
     """(3,) RGB from below."""
     exposure: float
+    hollows: float = 0.0
+    """How much hollows of a size of centimetres darken, about 0..1; 0 leaves them as the shader shows them."""
+    shadow: float = 0.0
+    """Share of the light that the shadow of brow and nose takes from the first lamp, 0..1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +138,25 @@ class Renderer:
                 texture.use(unit)
             self._mesh.render(vertices=-1 if head.lip_gap > 0.0 else self._outside)
         raw = np.frombuffer(self._target.read((0, 0, width, height), components=4), dtype=np.uint8)
-        return np.ascontiguousarray(raw.reshape(height, width, 4)[::-1, :, [2, 1, 0, 3]])
+        drawn = np.ascontiguousarray(raw.reshape(height, width, 4)[::-1, :, [2, 1, 0, 3]])
+        if lighting.hollows or lighting.shadow:
+            self._darken(drawn, lighting, max(head.span for head in heads) / height)
+        return drawn
+
+    def _darken(self, drawn: npt.NDArray[np.uint8], lighting: Lighting, pixel: float) -> None:
+        """Take light from (height, width, 4) where it does not reach, at half the resolution."""
+        height, width = drawn.shape[:2]
+        raw = self._target.read((0, 0, width, height), components=1, attachment=-1, dtype="f4")
+        buffer = np.frombuffer(raw, dtype=np.float32).reshape(height, width)[::-2, ::2]
+        covered = (buffer < 1.0).astype(np.float32)
+        # The inverse of the projection in head.vert.glsl.
+        nearness = (-2.0 * FAR * NEAR / (FAR + NEAR - (2.0 * buffer - 1.0) * (FAR - NEAR))).astype(np.float32)
+        kept = 1.0 - np.clip(lighting.hollows * hollows(nearness, covered, 2 * pixel), 0.0, 0.7)
+        if lighting.shadow:
+            kept *= 1.0 - lighting.shadow * shadow(nearness, covered, 2 * pixel, lighting.directions[0])
+        # Gamma 2, as in the shader.
+        factor = cv2.resize(np.sqrt(kept), (width, height), interpolation=cv2.INTER_LINEAR)
+        drawn[..., :3] = (drawn[..., :3] * factor[..., None]).astype(np.uint8)
 
     def _uploaded(self, look: Look) -> list[Any]:
         key = id(look)
@@ -170,8 +194,9 @@ class Renderer:
             "skin": look.skin,
             "hair": look.hair,
             "cloth": look.cloth,
-            "parted": float(np.clip(0.12 + head.lip_gap / 0.8, 0.0, 1.0)),
+            "parted": float(np.clip(0.25 + head.lip_gap / 0.6, 0.0, 1.0)),
             "iris": look.iris,
+            "pupil": look.pupil,
             "sclera": look.sclera,
             "teeth": look.teeth,
             "mouth": look.mouth,

@@ -16,8 +16,9 @@ import numpy as np
 
 from npng_edge.units import ACTION_UNITS
 from training import face_model, views
-from training.expressions import Expression, labels, move, random_expression
+from training.expressions import MORE_UNITS, Expression, at_rest, labels, move, side_labels
 from training.people import Person, random_person
+from training.plans import random_expression
 from training.render import Head, Renderer
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ class Sample:
     pose: Pose
     neutral: bool
     """Whether the face was asked to do nothing at all."""
+    more: Floats
+    """(6,) intensity 0..5 of `MORE_UNITS`."""
+    sides: Floats
+    """(2, 20) intensity 0..5 on the person's left and right: `ACTION_UNITS`, then `MORE_UNITS`."""
+    lip_gap: float
+    """Centimetres."""
+    lid_gaps: tuple[float, float]
+    """Left and right, centimetres."""
+    coefficients: Floats
+    """(57,) activations of the face model's expression shapes, in its order, beyond the person's face at rest."""
 
 
 def identity_of(seed: int) -> int:
@@ -90,7 +101,7 @@ def _stage(size: int, path: Path) -> tuple[FaceModel, Renderer]:
 @lru_cache(maxsize=4)
 def _person(identity: int, path: Path, *, infrared: bool) -> tuple[Person, Floats]:
     person = random_person(identity, infrared=infrared)
-    return person, face_model.load(path).person(person.shape)
+    return person, at_rest(face_model.load(path), person)
 
 
 def _one(seed: int, size: int, path: Path) -> Sample:
@@ -101,7 +112,7 @@ def _one(seed: int, size: int, path: Path) -> Sample:
     person, rest = _person(identity_of(seed), path, infrared=bool(infrared))
     neutral = seed % SEEDS_PER_PERSON == 0
     expression = Expression(closure=abs(rng.normal(0, 0.06))) if neutral else random_expression(rng)
-    moved = move(model, rest, expression, person.strength, person.folding)
+    moved = move(model, rest, expression, person)
     pose = views.pose(rng)
     head = Head(
         vertices=moved.vertices,
@@ -117,8 +128,22 @@ def _one(seed: int, size: int, path: Path) -> Sample:
     seen = views.pixels(size, rng)
     drawn = renderer.draw([head], light, float(rng.uniform(14.0, 45.0)), (3 * seen // 2, 3 * seen // 2))
     clean = views.composed(drawn, views.background(seen, rng), seen)
+    views.hand(clean, np.array(person.look.skin), rng)
     image = views.degraded(clean, size, rng, grey=bool(infrared))
-    return Sample(image, labels(expression, moved), moved.closed, identity_of(seed), pose, neutral)
+    shown = labels(moved)
+    return Sample(
+        image=image,
+        intensity={unit: shown[unit] for unit in ACTION_UNITS},
+        eyes_closed=moved.closed,
+        identity_id=identity_of(seed),
+        pose=pose,
+        neutral=neutral,
+        more=np.array([shown[unit] for unit in MORE_UNITS], dtype=np.float32),
+        sides=np.array([list(side.values()) for side in side_labels(moved)], dtype=np.float32),
+        lip_gap=moved.lip_gap,
+        lid_gaps=moved.lid_gaps,
+        coefficients=moved.coefficients,
+    )
 
 
 def write_shards(folder: Path, seeds: Iterable[int], per_shard: int = 500, **how: Any) -> None:
@@ -126,6 +151,8 @@ def write_shards(folder: Path, seeds: Iterable[int], per_shard: int = 500, **how
 
     Arrays of a shard: `image` (n, size, size, 3) uint8 BGR; `intensity` (n, 14) in the order of `ACTION_UNITS`;
     `eyes_closed` (n, 2) left and right; `pose` (n, 3) yaw, pitch, roll; `identity`, `neutral` and `seed` (n,).
+    For a net to learn from besides: `more` (n, 6) in the order of `MORE_UNITS`; `sides` (n, 2, 20) left and right,
+    `ACTION_UNITS` then `MORE_UNITS`; `lip_gap` (n,) and `lid_gaps` (n, 2) in centimetres; `coefficients` (n, 57).
 
     Args:
         folder: made if absent; shards already there are kept and not rendered again.
@@ -150,6 +177,11 @@ def write_shards(folder: Path, seeds: Iterable[int], per_shard: int = 500, **how
             identity=np.array([sample.identity_id for sample in samples]),
             neutral=np.array([sample.neutral for sample in samples]),
             seed=np.array(batch),
+            more=np.stack([sample.more for sample in samples]),
+            sides=np.stack([sample.sides for sample in samples]),
+            lip_gap=np.array([sample.lip_gap for sample in samples], dtype=np.float32),
+            lid_gaps=np.array([sample.lid_gaps for sample in samples], dtype=np.float32),
+            coefficients=np.stack([sample.coefficients for sample in samples]),
         )
         partial.rename(target)
 

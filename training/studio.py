@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from npng_edge.units import Pose
+from npng_edge.units import ACTION_UNITS, Pose
 from training import ward
 from training.expressions import Expression, Moved, labels, move
 from training.people import random_person
@@ -32,8 +32,8 @@ PLACE = (0.16, 0.13)
 VISIBLE_YAW = 60.0
 """Turned further, the patient's face counts as not visible, degrees."""
 
-PAIN = {"AU4": 3.4, "AU6": 3.0, "AU7": 2.6, "AU9": 1.6, "AU10": 2.4, "AU20": 1.0, "AU26": 0.5, "lower-lip": 1.0}
-SMILE = {"AU12": 3.4, "AU6": 2.2, "lower-lip": 0.8}
+PAIN = {"AU4": 3.4, "AU6": 3.0, "AU7": 2.6, "AU9": 1.6, "AU10": 2.4, "AU20": 1.0, "AU26": 0.5, "AU16": 1.0}
+SMILE = {"AU12": 3.4, "AU6": 2.2, "AU16": 0.8}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,19 +67,19 @@ class Studio:
         for frame in range(frames):
             state = state_at(clip, frame / RATE)
             expression = _expression(state, syllables[frame], float(blinks[frame]))
-            moved = move(self._model, shapes[0], expression, patient.strength, patient.folding)
+            moved = move(self._model, shapes[0], expression, patient)
             breath = math.sin(2 * math.pi * 0.25 * state.time)
             heads = [_patient_head(patient, moved, state, sway[frame], breath)]
             if state.visitor > 0:
                 looking = Expression(
                     {"AU12": 1.0, "AU26": 0.4 * syllables[frame]["AU26"]}, closure=float(blinks[-1 - frame])
                 )
-                met = move(self._model, shapes[1], looking, visitor.strength, visitor.folding)
+                met = move(self._model, shapes[1], looking, visitor)
                 heads.append(_visitor_head(visitor, met, state, sway[-1 - frame]))
             picture = self._composed(heads, state, breath, patient, night=clip.night)
             noisy = picture + rng.normal(0, 3.5 if clip.night else 2.2, (ward.HEIGHT, ward.WIDTH, 1))
             image = np.asarray(np.clip(noisy, 0, 255), dtype=np.uint8)
-            yield Shot(image, _truth(frame, state, expression, moved, float(blinks[frame])))
+            yield Shot(image, _truth(frame, state, moved, float(blinks[frame])))
 
     def _composed(self, heads: list[Head], state: Key, breath: float, patient: Person, *, night: bool) -> Floats:
         drawn = self._renderer.draw(heads, _NIGHT if night else _DAY, 24.0)
@@ -184,7 +184,7 @@ def _sway(rng: np.random.Generator, frames: int) -> Floats:
 
 def _syllables(rng: np.random.Generator, frames: int) -> list[dict[str, float]]:
     """Units of a talking mouth per frame, about four syllables a second."""
-    names = ("AU26", "AU22", "AU18", "lower-lip", "AU20")
+    names = ("AU26", "AU22", "AU18", "AU16", "AU20")
     knots = np.abs(rng.normal(0, [1.1, 0.9, 0.9, 1.2, 0.7], (frames * 8 // RATE + 2, len(names))))
     knots[::2] *= 0.25
     at = np.arange(frames) * 8 / RATE
@@ -192,9 +192,10 @@ def _syllables(rng: np.random.Generator, frames: int) -> list[dict[str, float]]:
     return [dict(zip(names, (float(value) for value in row), strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _truth(frame: int, state: Key, expression: Expression, moved: Moved, blink: float) -> dict[str, float]:
+def _truth(frame: int, state: Key, moved: Moved, blink: float) -> dict[str, float]:
     """One row: intensities as shown, closure as rendered; AU43 in PSPI leaves blinks (AU45) out."""
-    au = labels(expression, moved)
+    seen = labels(moved)
+    au = {unit: seen[unit] for unit in ACTION_UNITS}
     shut = min(moved.closed) >= 0.5 and blink == 0.0
     return {
         "frame": frame,

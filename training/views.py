@@ -12,6 +12,8 @@ from npng_edge.units import Pose
 from training.render import Lighting
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from npng_edge.units import Image
     from training.face_model import Floats
 
@@ -45,7 +47,9 @@ def lighting(rng: np.random.Generator, *, infrared: bool) -> Lighting:
         colours=(power[:, None] * tint).astype(np.float32),
         sky=ambient.astype(np.float32),
         ground=(ambient * rng.uniform(0.3, 0.9)).astype(np.float32),
-        exposure=float(1.5 / total * math.exp(rng.normal(0, 0.35))),
+        exposure=float((0.9 if infrared else 1.5) / total * math.exp(rng.normal(0, 0.35))),
+        hollows=float(rng.uniform(0.2, 1.6)),
+        shadow=float(power[0] * 0.55 / total * rng.uniform(0.3, 1.0)) if rng.random() < 0.7 else 0.0,
     )
 
 
@@ -85,6 +89,29 @@ def composed(drawn: Image, background: Image, size: int) -> Image:
     small = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
     alpha = small[..., 3:] / 255.0
     return np.asarray(np.clip(small[..., :3] + background * (1.0 - alpha), 0, 255), dtype=np.uint8)
+
+
+HAND_SHARE = 0.04
+
+
+def hand(image: Image, skin: npt.NDArray[np.float64], rng: np.random.Generator) -> None:
+    """Sometimes lay fingers over a part of an (n, n, 3) picture: skin is sRGB 0..1, and the hand comes from below."""
+    if rng.random() > HAND_SHARE:
+        return
+    size = image.shape[0]
+    wide = size * rng.uniform(0.05, 0.08)
+    root = np.array([rng.uniform(0.1, 0.9) * size, rng.uniform(0.95, 1.2) * size])
+    tip = np.array([rng.uniform(0.35, 0.65), rng.uniform(0.45, 0.75)]) * size
+    colour = np.clip(skin[::-1] * 255.0 * rng.uniform(0.55, 1.0), 0, 255)
+    along = (tip - root) / np.linalg.norm(tip - root)
+    across = np.array([-along[1], along[0]]) * wide
+    for finger, short in enumerate((0.16, 0.03, 0.0, 0.08)):
+        end = tip - along * short * size + across * (finger - 1.5)
+        start = root + across * (finger - 1.5)
+        for dark, thick in ((0.6, 1.0), (0.95, 0.8), (1.0, 0.45)):
+            shades = tuple(float(value) * dark for value in colour)
+            ends = (np.stack([start, end]) * 8.0).astype(np.int32)
+            cv2.polylines(image, [ends], False, shades, max(1, round(wide * thick)), cv2.LINE_AA, 3)
 
 
 def degraded(image: Image, size: int, rng: np.random.Generator, *, grey: bool) -> Image:

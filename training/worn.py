@@ -1,17 +1,19 @@
-"""What hides a little of a face: glasses, an oxygen tube, a plaster. Painted on the skin, so it moves with it."""
+"""What hides a little of a face: glasses, oxygen, a tube, a plaster. Painted on the skin, so it moves with it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
-from training.paint import Canvas, blank, blurred, mixed
+from training.paint import CORNER, SIZE, Canvas, blank, blurred, mixed
 
 if TYPE_CHECKING:
     from training.face_model import Floats
 
 GLASSES_SHARE, TUBE_SHARE, PLASTER_SHARE = 0.14, 0.08, 0.03
+MASK_SHARE, AIRWAY_SHARE = 0.03, 0.03
 
 
 def wear(image: Floats, rng: np.random.Generator) -> None:
@@ -23,6 +25,10 @@ def wear(image: Floats, rng: np.random.Generator) -> None:
         _oxygen_tube(canvas, image)
     if rng.random() < PLASTER_SHARE:
         _plaster(canvas, image)
+    if rng.random() < MASK_SHARE:
+        _oxygen_mask(canvas, image)
+    if rng.random() < AIRWAY_SHARE:
+        _taped_tube(canvas, image)
 
 
 def _glasses(canvas: Canvas, image: Floats) -> None:
@@ -65,3 +71,40 @@ def _plaster(canvas: Canvas, image: Floats) -> None:
     start = rng.uniform([-5.0, -2.0], [5.0, 8.5])
     canvas.line(strip, [start, start + rng.uniform(-2.5, 2.5, 2)], rng.uniform(0.8, 1.6), 1.0)
     image[:] = mixed(image, rng.uniform(0.7, 0.97) * np.array([1.0, 0.96, 0.9]), blurred(strip, 0.05))
+
+
+def _oxygen_mask(canvas: Canvas, image: Floats) -> None:
+    """A clear one: what the mouth does can be seen through it."""
+    rng = canvas.rng
+    shell, rim, strap = blank(), blank(), blank()
+    half = np.array([(0.0, 1.6), (1.1, 0.6), (2.6, -1.4), (3.4, -3.8), (2.6, -5.8), (0.0, -6.5)])
+    outline = np.concatenate([half, half[::-1] * [-1.0, 1.0]]) * rng.uniform(0.9, 1.1)
+    pixels = ((outline - CORNER) * (SIZE / 20.0) * 16).round().astype(np.int32)
+    cv2.fillPoly(shell, [pixels], (1.0,), cv2.LINE_AA, 4)
+    canvas.line(rim, outline, rng.uniform(0.15, 0.4), 1.0)
+    for side in (-1.0, 1.0):
+        canvas.line(strap, [(side * 3.2, -3.0), (side * 6.5, -0.6), (side * 9.5, 1.8)], rng.uniform(0.15, 0.4), 1.0)
+        canvas.line(rim, [(side * 1.6, -2.6), (side * 2.2, -3.6)], 0.7, 0.6)
+    image[:] = mixed(image, rng.uniform(0.75, 0.95) * np.array([0.94, 1.0, 0.97]), shell * rng.uniform(0.08, 0.35))
+    image[:] = mixed(image, rng.uniform(0.5, 0.95, 3), blurred(np.maximum(rim, strap), 0.05) * rng.uniform(0.4, 0.9))
+
+
+def _taped_tube(canvas: Canvas, image: Floats) -> None:
+    """A tube in the corner of the mouth or in the nose, and the tape that holds it."""
+    rng = canvas.rng
+    tape, tube = blank(), blank()
+    side = float(rng.choice([-1.0, 1.0]))
+    nasal = rng.random() < 0.6
+    start = np.array([0.5, -1.2]) if nasal else np.array([1.5, -3.4])
+    way = np.array([start, [start[0] + 0.9, start[1] - 0.6], [start[0] + 3.0, start[1] - 0.2], [7.5, -1.0]]) * [
+        side,
+        1.0,
+    ]
+    level = rng.uniform(-2.3, -1.9)
+    if nasal:
+        canvas.line(tape, np.array([(0.0, 0.9), (0.45, -0.9)]) * [side, 1.0], rng.uniform(0.8, 1.3), 1.0)
+    else:
+        canvas.line(tape, [(-4.5, level + 0.5), (0.0, level), (4.5, level + 0.5)], rng.uniform(0.5, 0.9), 1.0)
+    canvas.line(tube, way, 0.35 if nasal else 0.8, 1.0)
+    image[:] = mixed(image, rng.uniform(0.55, 0.95) * np.array([0.92, 1.0, 1.0]), blurred(tube, 0.05) * 0.85)
+    image[:] = mixed(image, rng.uniform(0.7, 0.97) * np.array([1.0, 0.97, 0.92]), blurred(tape, 0.05) * 0.95)

@@ -11,6 +11,7 @@ uniform vec4 hairline;
 uniform float ears;            // how far behind the hairline the hair stays below the temples, to leave the ears free
 uniform float cloth;           // 1: the hairline is a cap's edge
 uniform vec3 iris;             // sRGB
+uniform float pupil;           // grey; bright before infra-red lamps beside the lens
 uniform vec3 sclera;
 uniform vec3 teeth;
 uniform vec3 mouth;
@@ -74,7 +75,7 @@ void main() {
         float ring = texture(grain, vec2(atan(look.y - gaze.y, look.x - gaze.x) * 0.6, angle)).r;
         base = mix(iris * (0.7 + 0.6 * ring), sclera, smoothstep(eye_size.x * 0.94, eye_size.x * 1.06, angle));
         base *= mix(0.55, 1.0, smoothstep(0.0, 0.07, abs(angle - eye_size.x)));
-        base = mix(vec3(0.015), base, smoothstep(eye_size.y * 0.9, eye_size.y * 1.1, angle));
+        base = mix(vec3(pupil), base, smoothstep(eye_size.y * 0.9, eye_size.y * 1.1, angle));
         shine = 0.5; sharpness = 120.0; shade *= 0.8;
     } else if (v_kind < 3.5) {
         base = teeth; shine = 0.25; sharpness = 60.0;
