@@ -12,7 +12,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from npng_edge.wire import Message, Pspi, Timestamp, Vas
 
@@ -21,6 +21,14 @@ PatientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004 - pydantic makes a mistake of it
+    return value
+
+
+Spo2Scale = Annotated[Literal[1, 2], BeforeValidator(_no_truth)]
+"""NEWS2 scale for SpO2. To Python, and so to pydantic, true is 1."""
 Milligrams = Annotated[float, Field(gt=0, le=1000)]
 
 LONGEST_ORDER = timedelta(days=7)
@@ -51,7 +59,7 @@ class Assign(Request):
     """Name and version of the message."""
     patient: PatientId
     """Pseudonym."""
-    spo2_scale: Literal[1, 2] = 1
+    spo2_scale: Spo2Scale = 1
     """NEWS2 scale for SpO2; 2 for a target of 88-92 %."""
     clips: bool = False
     """Whether the patient, or who may speak for them, agreed to encrypted clips of episodes."""
@@ -179,7 +187,7 @@ class Update(Request):
     """Name and version of the message."""
     patient: PatientId
     """Must be the assigned one."""
-    spo2_scale: Literal[1, 2] | None = None
+    spo2_scale: Spo2Scale | None = None
     """NEWS2 scale for SpO2."""
     clips: bool | None = None
     """Consent to encrypted clips; false also deletes those there are."""

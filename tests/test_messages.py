@@ -332,6 +332,8 @@ ORDER: dict[str, Any] = {
     ("name", "fields", "wrong"),
     [
         ("assign", GOOD, {"patient": "Kim Minji"}),
+        ("assign", GOOD, {"spo2_scale": True}),
+        ("update", GOOD, {"spo2_scale": True}),
         ("rate", {"vas": 7, "rater": "patient", "at": "2026-03-01T08:29:00Z"}, {"vas": 11}),
         ("pause", {"conditions": ["pain"], "seconds": 60}, {"seconds": float("inf")}),
         ("order", ORDER, {"limit_1h_mg": None}),
