@@ -665,6 +665,23 @@ def test_brief_connections_neither_end_an_outage_nor_hide_it(bench: Bench) -> No
     assert bench.status().lost is None
 
 
+def test_a_disk_that_fails_while_the_next_alarm_is_looked_for_brings_nothing_out_of_order(bench: Bench) -> None:
+    bench.outbox.commit([alarm(n) for n in range(1, 4)])
+    bench.connect()
+    for number in range(1, 4):
+        bench.confirm(number)
+        bench.step(FLUSH_S)
+    bench.outbox.commit([alarm(n) for n in range(4, 10)])
+    assert bench.step() == [said(4)]
+    bench.answer(bench.last, 0)
+    failures = iter([1])
+    bench.outbox._store._db.set_progress_handler(lambda: next(failures, 0), 1)
+    assert bench.step() == [said(4)]  # All in memory now, where places are counted anew.
+    assert bench.outbox.fault is not None
+    bench.answer(bench.last, 0)
+    assert bench.step() == [said(5)]
+
+
 def test_delivered_alarms_come_again_when_they_are_asked_for(bench: Bench) -> None:
     bench.outbox.commit([alarm(n) for n in range(1, 5)])
     bench.connect()

@@ -302,6 +302,8 @@ class Delivery:
         found = self._outbox.next_alarm(self._topics.alarm, current.place)
         while found is not None and found[1].id in self._done:
             found = self._outbox.next_alarm(self._topics.alarm, found[0])
+        if self._outbox.era != self._era:  # The disk failed at this very look, and places are counted anew.
+            return self._send_alarm(now)
         if found is None:
             return False
         place, row = found
