@@ -251,7 +251,8 @@ _ROWS = (
         on_delay=_at_once,
         off_delay=_clear,
         remind_s=1800.0,
-        when="The disk cannot be written, is full, or its file is damaged",
+        when="The disk cannot be written, is full, or its file is damaged, or was deleted or moved while in use "
+        "(then for 30 s)",
         why="Alarms still go out, but are lost if power fails.",
         action="Alarms may be lost if power fails: call biomedical engineering.",
         action_ko="정전되면 알람 기록이 사라질 수 있으니 의공팀에 연락하십시오.",
