@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from training.backbone import Net
 
 pytest.importorskip("scipy", reason="needs the extra `train`")
@@ -20,8 +20,13 @@ pytest.importorskip("torch", reason="needs the extra `train`")
 
 import torch
 
+from npng_edge.capture.frames import frames
 from npng_edge.infer.action_units import ActionUnitModel
+from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model
+from npng_edge.infer.mesh import FaceMesh
+from npng_edge.infer.pipeline import MESH, Pipeline
 from npng_edge.infer.runtime import Format, load
+from npng_edge.settings import Camera, Seeing
 from training import augment, card, evaluate, export, features, fit, learn
 from training.backbone import WIDTH
 from training.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples
@@ -29,6 +34,7 @@ from training.gradients import DIRECTIONS
 
 FACES = 160
 HINTS = 7
+CLIP = Path(__file__).parents[1] / "clips" / "patient.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +156,40 @@ def test_a_mirror_image_swaps_the_sides() -> None:
     np.testing.assert_array_equal(order[left], left + features.UNITS)
 
 
+def test_a_shard_is_read_as_the_device_would_and_mirrored_with_its_sides(tmp_path: Path) -> None:
+    frame = next(iter(frames(Camera(), f"file:{CLIP}")))
+    face = Pipeline(Seeing()).read_still(frame).face
+    assert face is not None
+    x, y, side = int(face.box.x - 10), int(face.box.y - 10), int(face.box.width + 20)
+    image = cv2.resize(frame.image[y : y + side, x : x + side], (224, 224))
+    shapes = ["browDown_L", "browDown_R", "jawOpen"]
+    sides = np.zeros((1, 2, features.UNITS), np.float32)
+    sides[0, 0, 2] = 4.0
+    np.savez(
+        tmp_path / "shard.npz", image=image[np.newaxis], intensity=np.ones((1, 14)), eyes_closed=np.array([[0.9, 0.1]]),
+        identity=np.array([3]), neutral=np.array([False]), seed=np.array([24]), more=np.zeros((1, features.MORE)),
+        sides=sides, lip_gap=np.array([0.5]), lid_gaps=np.array([[0.1, 0.8]]), coefficients=np.array([[0.7, 0.0, 0.2]]),
+    )  # fmt: skip
+    mesh = FaceMesh(open_model(Manifest.load(default_models_directory() / FILE_NAME), MESH))
+    found = features.gather(tmp_path / "shard.npz", mesh, shapes)
+    assert len(found) == 2, "the picture and its mirror image"
+    assert found.targets[:, -2:].tolist() == [
+        [pytest.approx(0.9), pytest.approx(0.1)],
+        [pytest.approx(0.1), pytest.approx(0.9)],
+    ]
+    first, second = found.hints
+    np.testing.assert_allclose(first[-6:], [0.5, 0.1, 0.8, 0.7, 0.0, 0.2], atol=1e-6)
+    np.testing.assert_allclose(second[-6:], [0.5, 0.8, 0.1, 0.0, 0.7, 0.2], atol=1e-6)
+    assert first[features.MORE + 2] == second[features.MORE + features.UNITS + 2] == 4.0
+    alike = np.corrcoef(found.crops[0][:, ::-1].ravel(), found.crops[1].ravel())[0, 1]
+    assert alike > 0.8
+
+
+def test_faces_far_away_are_small_and_have_a_border() -> None:
+    poor = evaluate.enlarged(np.zeros((100, 80, 3), np.uint8), 0.5)
+    assert poor.shape == (50 * 4 + 2 * 50, 40 * 4 + 2 * 50, 3)
+
+
 def test_gradient_features_are_those_of_the_definition(examples: Examples) -> None:
     ramp = np.broadcast_to(np.arange(112, dtype=np.uint8) * 2, (1, 112, 112)).copy()
     one = replace(examples.rows(np.arange(1)), crops=ramp)
@@ -201,10 +241,11 @@ def test_the_card_holds_the_figures_of_the_evaluation(
     model = load(export.build(*learnt).SerializeToString(), Format.ONNX)
     results = {
         "rendered": evaluate.evaluate_rendered(model, examples),
-        "speed": evaluate.measure(model, examples, calls=3),
+        "speed": evaluate.measure(model, examples, {MESH: model}, calls=3),
         "quantisation": dict.fromkeys(OUTPUTS, 0.0123),
     }
     text = card.tables(json.loads(json.dumps(results)))
     assert f"| AU12 | {results['rendered']['outputs']['AU12']['pcc']:.2f} |" in text
     assert "| 0.012 |" in text
+    assert " times the face mesh alone." in text
     assert "Real people" not in text

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
 import cv2
 import numpy as np
-import torch
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 
 from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model, refresh
-from npng_edge.infer.mesh import FaceMesh
+from npng_edge.infer.pipeline import MESH, OCCLUSION
 from npng_edge.infer.runtime import Format, Model, ModelError, load
 from training import card as cards
 from training import clips as synthetic
 from training import evaluate as evaluation
-from training import export, face_model, genuine, learn, samples
-from training.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples, gather
+from training import export, face_model, fit, genuine, learn, shards
+from training.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
 console = Console()
@@ -48,42 +49,55 @@ def pack(objs: Annotated[Path, typer.Argument(help="FaceXModel/ of ICT-FaceKit."
 
 @app.command()
 def render(
-    count: Annotated[int, typer.Option(min=500, help="Pictures; a multiple of 500.")] = 8_500,
+    count: Annotated[int, typer.Option(min=500, help="Pictures; a multiple of 500.")] = 11_000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     work: Work = WORK,
     models: Models = HOME,
     face: Face = face_model.DEFAULT_PATH,
 ) -> None:
-    """Render labelled faces, about 14 a second and process, and read them as the device would. Keeps what is there."""
+    """Render labelled faces, some six a second and process, and read them as the device would. Keeps what is there."""
     os.environ.setdefault("LP_NUM_THREADS", "1")  # the software rasteriser's; more threads make it slower
-    cv2.setNumThreads(1)
-    mesh = FaceMesh(_open(models, "face-landmark"))
     (work / "examples").mkdir(parents=True, exist_ok=True)
-    for start in track(range(0, count, 500), "rendering", console=console):
-        samples.write_shards(work / "shards", range(start, min(start + 500, count)), workers=workers, path=face)
-        examples = work / "examples" / f"{start:06d}.npz"
-        if not examples.exists():
-            gather(work / "shards" / examples.name, mesh).save(examples)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(shards.make, start, work, models, face) for start in range(0, count, shards.PER_SHARD)]
+        try:
+            for job in track(as_completed(jobs), "rendering", total=len(jobs), console=console):
+                job.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 @app.command()
-def train(work: Work = WORK) -> None:
-    """Fit the model to the rendered faces and calibrate it on people it has not seen."""
-    torch.set_num_threads(1)  # the same sums in the same order everywhere
-    found = sorted((work / "examples").glob("*.npz"))
+def train(
+    steps: Annotated[int, typer.Option(min=1, help="Batches of 64 faces that the net is taught with.")] = 3_000,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    work: Work = WORK,
+) -> None:
+    """Fit the model to the rendered faces and calibrate it on people it has not seen. Goes on where it was stopped."""
+    found = sorted((work / "examples").glob("??????.npz"))
     if not found:
         raise typer.BadParameter(f"{work / 'examples'} is empty: run `python -m training render` first")
-    parts = [Examples.load(path) for path in track(found, "loading", console=console)]
-    fitted, held_out = Examples.join(parts).split()
-    with console.status("fitting"):
+    fitted, held_out = Examples.join([Examples.load(path) for path in track(found, "loading", console=console)]).split()
+    with Progress(console=console) as progress:
+        task = progress.add_task("teaching the net", total=steps)
+
+        def tell(done: int, loss: float) -> None:
+            progress.update(task, completed=done, description=f"teaching the net, loss {loss:.3f}")
+
+        net = fit.fit(fitted, steps, seed, work / "net.pt", tell)
+    with console.status("gradients and mesh"):
         columns = export.face_columns(), export.mesh_columns()
-        learnt = learn.fit(export.features(fitted), fitted.targets, *columns)
-        scores = learnt(export.features(held_out))
+        learnt = learn.blend(net, export.features(fitted), fitted.targets, columns, seed)
+        scores = learnt(held_out.crops, export.features(held_out))
         calibration = learn.calibrate(scores, held_out.targets, held_out.neutral, NEUTRAL_SHARES, MOST)
     (work / "float.onnx").write_bytes(export.build(learnt, calibration).SerializeToString())
     held_out.save(work / "held_out.npz")
     fitted.rows(np.arange(min(len(fitted), 512))).save(work / "calibration.npz")
-    counts = {"faces": len(fitted), "people": len(np.unique(fitted.people)), "held_out": len(held_out)}
+    counts = {
+        "faces": len(fitted), "people": len(np.unique(fitted.people)), "held_out": len(held_out),
+        "steps": steps, "batch": fit.BATCH, "seed": seed,
+    }  # fmt: skip
     _keep(work / "training.json", counts)
     console.print(f"fitted to {len(fitted)} faces, calibrated on {len(held_out)}: {work / 'float.onnx'}")
 
@@ -114,7 +128,8 @@ def evaluate(
         results["rendered"] = evaluation.evaluate_rendered(model, held_out)
     with console.status("real people"):
         results |= evaluation.evaluate_real(real, models)
-    results["speed"] = evaluation.measure(model, held_out)
+    others = {name: _open(models, name) for name in (MESH, OCCLUSION)}
+    results["speed"] = evaluation.measure(model, held_out, others)
     for part in ("training", "quantisation"):
         results[part] = json.loads((work / f"{part}.json").read_text(encoding="utf-8"))
     _keep(models / "action_units.json", results)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from npng_edge.infer.pipeline import MESH
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -29,6 +31,8 @@ def page(results: Mapping[str, Any], entry: Entry) -> str:
         people=f"{training['people']:,}",
         held_out=f"{training['held_out']:,}",
         held_people=rendered["people"],
+        steps=training["steps"],
+        batch=training["batch"],
         tables=tables(results),
     )
 
@@ -37,9 +41,9 @@ def tables(results: Mapping[str, Any]) -> str:
     """All figures of an evaluation as Markdown."""
     parts = [_rendered(results["rendered"], results["quantisation"])]
     if "frl" in results:
-        parts.append(_frl(results["frl"]))
+        parts.append(_frl(results["frl"], results["frl_small"]))
     if "expressions" in results:
-        parts.append(_expressions(results["expressions"]))
+        parts.append(_expressions(results["expressions"], results["expressions_small"]))
     if "clip" in results:
         parts.append(_clip(results["clip"]))
     parts.append(_speed(results["speed"]))
@@ -61,23 +65,25 @@ def _rendered(rendered: Mapping[str, Any], loss: Mapping[str, float]) -> str:
     )
 
 
-def _frl(frl: Mapping[str, Any]) -> str:
-    scores = ", ".join(f"{unit} {_two(value, 3)}" for unit, value in frl["auc"].items())
+def _frl(frl: Mapping[str, Any], small: Mapping[str, Any]) -> str:
+    scores = ", ".join(f"{unit} {_two(value, 3)} ({_two(small['auc'][unit], 3)})" for unit, value in frl["auc"].items())
     return (
         "## Real people, neutral and smiling (Face Research Lab London Set)\n\n"
-        f"{frl['faces']} pictures scored. AUC of smiling against neutral: {scores}.\n"
+        f"{frl['faces']} pictures scored. AUC of smiling against neutral (faces brought down to 48 pixels): {scores}.\n"
         f"Neutral faces, without a baseline: {_neutral(frl['neutral'])}."
     )
 
 
-def _expressions(found: Mapping[str, Any]) -> str:
+def _expressions(found: Mapping[str, Any], small: Mapping[str, Any]) -> str:
     rows = (
-        (row["unit"], row["expression"], ", ".join(row["against"]), _two(row["auc"])) for row in found["prototypes"]
+        (row["unit"], row["expression"], ", ".join(row["against"]), _two(row["auc"]), _two(poor["auc"]))
+        for row, poor in zip(found["prototypes"], small["prototypes"], strict=True)
     )
     return (
         "## Real people, expressions named by one annotator\n\n"
-        f"{found['faces']} pictures scored. The labels are emotions, not units, and noisy: a unit stands for its\n"
-        "prototype.\n\n" + _table(("unit", "expression", "against", "AUC"), rows)
+        f"{found['faces']} pictures scored, {small['faces']} after faces were brought down to 48 pixels. The labels\n"
+        "are emotions, not units, and noisy: a unit stands for its prototype.\n\n"
+        + _table(("unit", "expression", "against", "AUC", "AUC at 48 pixels"), rows)
     )
 
 
@@ -99,10 +105,14 @@ def _clip(clip: Mapping[str, Any]) -> str:
 
 
 def _speed(speed: Mapping[str, Any]) -> str:
+    others = speed["others_us"]
+    besides = ", ".join(f"{name} {took:.0f}" for name, took in others.items())
+    share = (sum(others.values()) + speed["model_us"]) / others[MESH]
     return (
         "## Speed\n\n"
         f"One thread, {speed['processor']}: the model {speed['model_us']:.0f} microseconds per face, alignment and\n"
-        f"normalisation {speed['prepare_us']:.0f}, all together {speed['whole_us']:.0f} (medians)."
+        f"normalisation {speed['prepare_us']:.0f}, all together {speed['whole_us']:.0f} (medians). What else looks at\n"
+        f"every frame: {besides}. The sum of the models is {share:.2f} times the face mesh alone."
     )
 
 

@@ -11,9 +11,12 @@ import os
 import platform
 import time
 from collections import defaultdict
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import scipy.stats
@@ -28,9 +31,10 @@ from training import export
 from training.features import OUTPUTS, Examples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from npng_edge.infer.runtime import Model
+    from npng_edge.units import Image
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -38,6 +42,8 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 PRESENT = (1.0,) * len(ACTION_UNITS) + (0.5, 0.5)
 """From which true value on an output counts as present; absent is a fiftieth of the scale or less."""
 LOW_PSPI = 2.0
+SMALL = 48
+"""Width in pixels that real faces are brought down to, as a camera across a room sees them."""
 PROTOTYPES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("AU12", "happiness", ("neutral", "anger", "sadness", "surprise", "disgust", "fear", "contempt")),
     ("AU6", "happiness", ("neutral", "anger", "surprise")),
@@ -105,12 +111,13 @@ def evaluate_rendered(model: Model, examples: Examples) -> dict[str, Any]:
     }
 
 
-def evaluate_stills(pipeline: Pipeline, folder: Path) -> list[tuple[str, ActionUnits]]:
+def evaluate_stills(pipeline: Pipeline, folder: Path, width: float | None = None) -> list[tuple[str, ActionUnits]]:
     """Read every picture that `labels.csv` names; pictures without a score are left out.
 
     Args:
         pipeline: of the device.
         folder: with `labels.csv` (columns `file`, `expression`).
+        width: pixels that each face is brought down to before it is read; None leaves it as it is.
 
     Returns:
         Expression and units per scored picture.
@@ -120,10 +127,21 @@ def evaluate_stills(pipeline: Pipeline, folder: Path) -> list[tuple[str, ActionU
     found = []
     for path, frame in stills(Camera(), folder):
         if frame is not None and path.name in expressions:
-            units = pipeline.read_still(frame).action_units
-            if units is not None:
-                found.append((expressions[path.name], units))
+            reading = pipeline.read_still(frame)
+            if width is not None and reading.face is not None:
+                poor = enlarged(frame.image, width / reading.face.box.width)
+                reading = pipeline.read_still(replace(frame, image=poor))
+            if reading.action_units is not None:
+                found.append((expressions[path.name], reading.action_units))
     return found
+
+
+def enlarged(image: Image, scale: float) -> Image:
+    """A picture brought down by `scale`, enlarged four times, with a border in which a face finder finds its way."""
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    large = cv2.resize(small, None, fx=4.0, fy=4.0, interpolation=cv2.INTER_CUBIC)
+    wide = max(large.shape) // 4
+    return np.asarray(cv2.copyMakeBorder(large, wide, wide, wide, wide, cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
 def evaluate_frl(read: Sequence[tuple[str, ActionUnits]]) -> dict[str, Any]:
@@ -181,22 +199,25 @@ def evaluate_real(data: Path, models: Path) -> dict[str, Any]:
     """
     pipeline = Pipeline(Seeing(models=models))
     results: dict[str, Any] = {}
-    if (data / "frl_london").is_dir():
-        results["frl"] = evaluate_frl(evaluate_stills(pipeline, data / "frl_london"))
-    if (data / "expressions").is_dir():
-        results["expressions"] = evaluate_expressions(evaluate_stills(pipeline, data / "expressions"))
+    for name, folder, judge in (
+        ("frl", data / "frl_london", evaluate_frl), ("expressions", data / "expressions", evaluate_expressions),
+    ):  # fmt: skip
+        if folder.is_dir():
+            results[name] = judge(evaluate_stills(pipeline, folder))
+            results[f"{name}_small"] = judge(evaluate_stills(pipeline, folder, SMALL))
     if (data / "distress_then_smile.mp4").is_file():
         pipeline.reset()
         results["clip"] = evaluate_clip(pipeline, data / "distress_then_smile.mp4")
     return results
 
 
-def measure(model: Model, examples: Examples, calls: int = 500) -> dict[str, Any]:
+def measure(model: Model, examples: Examples, others: Mapping[str, Model], calls: int = 500) -> dict[str, Any]:
     """Microseconds per face on one core of this machine, preparation and model apart.
 
     Args:
         model: the shipped one, opened with one thread.
         examples: anything; the first face is used.
+        others: by name, what else looks at every frame; the face mesh must be one.
         calls: to take the median of.
     """
     crop, mesh = examples.crops[:1], examples.landmarks[:1]
@@ -207,7 +228,15 @@ def measure(model: Model, examples: Examples, calls: int = 500) -> dict[str, Any
         "prepare_us": _median_us(lambda: prepare(picture, points), calls),
         "model_us": _median_us(lambda: model(crop, mesh), calls),
         "whole_us": _median_us(lambda: ActionUnitModel(model).read(picture, points), calls),
+        "others_us": {name: _median_us(partial(other, *_anything(other)), calls) for name, other in others.items()},
     }
+
+
+def _anything(model: Model) -> list[npt.NDArray[Any]]:
+    """Inputs that a model takes."""
+    rng = np.random.default_rng(1)
+    sizes = [tuple(size if isinstance(size, int) else 1 for size in tensor.shape) for tensor in model.inputs]
+    return [rng.random(size).astype(tensor.dtype) for size, tensor in zip(sizes, model.inputs, strict=True)]
 
 
 def _median_us(call: Callable[[], object], calls: int) -> float:

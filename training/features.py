@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,10 @@ from npng_edge.infer.action_units import prepare
 from npng_edge.infer.mesh import Region
 from npng_edge.infer.pipeline import MIN_PRESENCE
 from npng_edge.units import ACTION_UNITS
+from training.expressions import MORE_UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from npng_edge.infer.mesh import FaceMesh, Fit
@@ -27,8 +28,13 @@ OUTPUTS = (*ACTION_UNITS, "eye-left", "eye-right")
 """Columns of the targets."""
 MOST = np.array([5.0] * len(ACTION_UNITS) + [1.0, 1.0], np.float32)
 """End of each column's scale."""
-NEUTRAL_SHARES = np.array([0.9 if name == "AU4" else 0.97 for name in OUTPUTS], np.float32)
+NEUTRAL_SHARES = np.array([0.8 if name == "AU4" else 0.95 for name in OUTPUTS], np.float32)
 """Share of neutral faces that reads about 0. AU4 alone tells distress from a laugh, so it is kept more sensitive."""
+
+HINTS = ("more", "sides", "lip_gap", "lid_gaps", "coefficients")
+"""Arrays of a shard that a net learns besides: units not shipped, each side by itself, gaps, shapes of the face."""
+MORE, UNITS = len(MORE_UNITS), len(ACTION_UNITS) + len(MORE_UNITS)
+"""Columns of `more`, and of one side in `sides`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +51,15 @@ class Examples:
     """(n,) identity of each face."""
     neutral: npt.NDArray[np.bool_]
     """(n,)"""
+    hints: Floats
+    """(n, h) what else is known of a rendered face, see `hints`; nothing a device tells."""
 
     def __len__(self) -> int:
         return len(self.people)
 
     def rows(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Examples:
         """Only these rows."""
-        return Examples(
-            self.crops[chosen], self.landmarks[chosen], self.targets[chosen], self.people[chosen], self.neutral[chosen]
-        )
+        return Examples(**{name: array[chosen] for name, array in vars(self).items()})
 
     def split(self, every: int = 8) -> tuple[Examples, Examples]:
         """People to fit to, and every eighth person to check with."""
@@ -66,28 +72,55 @@ class Examples:
             yield self.rows(np.arange(start, min(start + size, len(self))))
 
     def save(self, path: Path) -> None:
-        """Write all arrays to an `.npz` file."""
-        np.savez(
-            path, crops=self.crops, landmarks=self.landmarks, targets=self.targets, people=self.people,
-            neutral=self.neutral,
-        )  # fmt: skip
+        """Write all arrays to an `.npz` file, which has its name only when it is complete."""
+        partial = path.with_suffix(".part.npz")
+        np.savez(partial, **vars(self))
+        partial.rename(path)
 
     @classmethod
     def load(cls, path: Path) -> Examples:
         """Read a file that `save` wrote."""
-        part = np.load(path)
-        return cls(part["crops"], part["landmarks"], part["targets"], part["people"], part["neutral"])
+        with np.load(path) as part:
+            return cls(**{item.name: part[item.name] for item in fields(cls)})
 
     @classmethod
     def join(cls, parts: Sequence[Examples]) -> Examples:
         """One after the other."""
-        return cls(
-            np.concatenate([part.crops for part in parts]),
-            np.concatenate([part.landmarks for part in parts]),
-            np.concatenate([part.targets for part in parts]),
-            np.concatenate([part.people for part in parts]),
-            np.concatenate([part.neutral for part in parts]),
-        )
+        return cls(**{item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(cls)})
+
+
+def hints(shard: Mapping[str, npt.NDArray[Any]]) -> Floats:
+    """(n, h) what a shard of `samples.write_shards` tells beyond the outputs, as seen from the person's left.
+
+    The columns are those of `HINTS`, one array after the other.
+    """
+    count = len(shard["seed"])
+    return np.concatenate([shard[name].reshape(count, -1) for name in HINTS], axis=1).astype(np.float32)
+
+
+def mirrored(shapes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """For each column of `hints` the one that a mirror image has in its place.
+
+    Args:
+        shapes: names of the face model's expression shapes, in its order.
+    """
+    orders = {
+        "more": np.arange(MORE),
+        "sides": np.roll(np.arange(2 * UNITS), UNITS),
+        "lip_gap": np.arange(1),
+        "lid_gaps": np.array([1, 0]),
+        "coefficients": np.array([list(shapes).index(_opposite(name)) for name in shapes]),
+    }
+    starts = np.cumsum([0, *(len(orders[name]) for name in HINTS)])
+    return np.concatenate([start + orders[name] for start, name in zip(starts, HINTS, strict=False)])
+
+
+def _opposite(name: str) -> str:
+    """The shape that does the same on the other side."""
+    for end, other in (("_L", "_R"), ("_R", "_L"), ("Left", "Right"), ("Right", "Left")):
+        if name.endswith(end):
+            return name.removesuffix(end) + other
+    return name
 
 
 def find(mesh: FaceMesh, image: Image, rng: np.random.Generator) -> Fit | None:
@@ -109,12 +142,13 @@ def find(mesh: FaceMesh, image: Image, rng: np.random.Generator) -> Fit | None:
     return fit if fit.presence >= MIN_PRESENCE else None
 
 
-def gather(shard: Path, mesh: FaceMesh) -> Examples:
+def gather(shard: Path, mesh: FaceMesh, shapes: Sequence[str]) -> Examples:
     """Run the device's code over one shard of `samples.write_shards`, over each picture and its mirror image.
 
     Args:
         shard: the file.
         mesh: of the device.
+        shapes: names of the face model's expression shapes, in its order.
 
     Raises:
         ValueError: When not one face could be used.
@@ -122,7 +156,7 @@ def gather(shard: Path, mesh: FaceMesh) -> Examples:
     data = np.load(shard)
     # Seeded by the shard's own first seed: the same examples whatever other shards are read.
     rng = np.random.default_rng([17, int(data["seed"][0])])
-    crops, meshes, rows, mirrored = [], [], [], []
+    crops, meshes, rows, flipped = [], [], [], []
     for row, image in enumerate(data["image"]):
         for mirror in (False, True):
             fit = find(mesh, np.ascontiguousarray(image[:, ::-1]) if mirror else image, rng)
@@ -131,15 +165,18 @@ def gather(shard: Path, mesh: FaceMesh) -> Examples:
                 crops.append(crop)
                 meshes.append(normal)
                 rows.append(row)
-                mirrored.append(mirror)
+                flipped.append(mirror)
     if not rows:
         raise ValueError(f"{shard}: the face mesh accepted none of the faces; look at what was rendered")
-    eyes = data["eyes_closed"][rows]
-    eyes = np.where(np.array(mirrored)[:, np.newaxis], eyes[:, ::-1], eyes)
+    flips = np.array(flipped)[:, np.newaxis]
+    eyes, more = data["eyes_closed"][rows], hints(data)[rows]
     return Examples(
         crops=np.stack(crops),
         landmarks=np.stack(meshes),
-        targets=np.concatenate([data["intensity"][rows], eyes], axis=1).astype(np.float32),
+        targets=np.concatenate([data["intensity"][rows], np.where(flips, eyes[:, ::-1], eyes)], axis=1).astype(
+            np.float32
+        ),
         people=data["identity"][rows].astype(np.int64),
         neutral=data["neutral"][rows].astype(np.bool_),
+        hints=np.where(flips, more[:, mirrored(shapes)], more),
     )

@@ -1,7 +1,7 @@
-"""From features to action units: a small net on the skin, a ridge regression on the shape, and their calibration.
+"""From faces to action units: three learners, blended, and their calibration.
 
-Both learn in seconds. Their mean is the score: fitted together they lean on what only rendered faces have, and read
-real brows worse.
+A net looks at the crop, a small net with one hidden layer at the crop's oriented gradients, a ridge regression at the
+mesh. They are taught apart: fitted together they lean on what only rendered faces have, and read real brows worse.
 """
 
 from __future__ import annotations
@@ -15,9 +15,15 @@ import scipy.linalg
 import torch
 from torch import nn
 
+from training import fit
+from training.features import OUTPUTS
+
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from training.backbone import Net
+
+    Bytes: TypeAlias = npt.NDArray[np.uint8]
     Floats: TypeAlias = npt.NDArray[np.float32]
     Flags: TypeAlias = npt.NDArray[np.bool_]
     Indices: TypeAlias = npt.NDArray[np.int64]
@@ -26,6 +32,13 @@ KNEE = 15.0
 """Sharpness of the calibration's knee: a score at the threshold gives log(2) / 15 of the scale, 0.23 of 5."""
 SHAPE_PENALTY = 10.0
 HIDDEN, EPOCHS, BATCH = 64, 10, 256
+USUAL, FOLDING, RAISING, LIDS = (0.5, 0.25, 0.25), (0.25, 0.5, 0.25), (0.25, 0.25, 0.5), (0.5, 0.4, 0.1)
+BLEND = {"AU1": RAISING, "AU2": RAISING, "AU5": RAISING, "AU4": FOLDING, "AU9": FOLDING} | dict.fromkeys(
+    OUTPUTS[-2:], LIDS
+)
+"""Shares of the score that the net, the gradients and the mesh have, where they are not the usual ones: a raised brow
+is told by where it lies, a folded one by its skin, where the net has learnt rendered folds too well; the mesh hardly
+sees lids."""
 SLOPES = (0.5, 8.0)
 """Limits of the calibration: a unit that is hardly recognised must not turn noise into intensity."""
 BLOCK = 2048
@@ -46,18 +59,22 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Learnt:
-    """The mean of what skin and shape say."""
+    """The blend of what the net, the gradients and the mesh say; each layer holds its share already."""
 
+    net: Net
+    look: Linear
+    """From the numbers that the net boils a face down to."""
     hidden: Linear
     """From features to hidden values, which are cut off below 0; the mesh's columns weigh nothing."""
     skin: Linear
-    """From the hidden values to half the score."""
+    """From the hidden values."""
     shape: Linear
-    """From features to the other half; the gradients' columns weigh nothing."""
+    """From features; the gradients' columns weigh nothing."""
 
-    def __call__(self, features: Floats) -> Floats:
+    def __call__(self, crops: Bytes, features: Floats) -> Floats:
         """Raw scores, (n, outputs)."""
-        return self.skin(np.maximum(self.hidden(features), np.float32(0.0))) + self.shape(features)
+        by_skin = self.skin(np.maximum(self.hidden(features), np.float32(0.0)))
+        return self.look(fit.seen(self.net, crops)) + by_skin + self.shape(features)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,23 +159,29 @@ def perceptron(features: Floats, targets: Floats, seed: int) -> tuple[Linear, Li
     return hidden, Linear(out, outer.bias.detach().numpy() * spread)
 
 
-def fit(features: Floats, targets: Floats, skin: Indices, shape: Indices, seed: int = 0) -> Learnt:
-    """Learn from skin and from shape, each by itself.
+def blend(net: Net, features: Floats, targets: Floats, columns: tuple[Indices, Indices], seed: int = 0) -> Learnt:
+    """Put a taught net beside what gradients and mesh tell by themselves.
 
     Args:
+        net: as `fit.fit` taught it, with these targets as its first outputs.
         features: (n, d)
-        targets: (n, outputs)
-        skin: columns of the oriented gradients to use.
-        shape: columns of the mesh.
-        seed: of the net on the skin.
+        targets: (n, 16) in the order of `OUTPUTS`.
+        columns: of the oriented gradients to use, and of the mesh.
+        seed: of the net on the gradients.
     """
-    half, width = np.float32(0.5), features.shape[1]
+    skin, shape = columns
+    looks, skins, shapes = np.array([BLEND.get(name, USUAL) for name in OUTPUTS], np.float32).T
+    width, outputs = features.shape[1], targets.shape[1]
+    mean, spread = fit.scale(targets)
+    weights, bias = (part.detach().numpy()[:outputs] for part in (net.head.weight, net.head.bias))
     hidden, out = perceptron(features[:, skin], targets, seed)
     by_shape = ridge(features[:, shape], targets, SHAPE_PENALTY)
     return Learnt(
+        net,
+        Linear(weights.T * spread * looks, (bias * spread + mean) * looks),
         Linear(_widened(hidden.weights, skin, width), hidden.bias),
-        Linear(out.weights * half, out.bias * half),
-        Linear(_widened(by_shape.weights, shape, width) * half, by_shape.bias * half),
+        Linear(out.weights * skins, out.bias * skins),
+        Linear(_widened(by_shape.weights, shape, width) * shapes, by_shape.bias * shapes),
     )
 
 
