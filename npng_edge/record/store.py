@@ -152,14 +152,10 @@ class Store:
             return
         contents = tables.readable(self._db, _KINDS)
         try:
-            with tables.transaction(disk):
-                tables.settle(disk, self._gone)
-                tables.restore(disk, contents, self._documents_set)
+            self._carry_to(disk, contents, self._documents_set)
         except sqlite3.Error as error:
-            disk.close()
             self._go_without_disk(self._explain(error))
             return
-        self._use(disk)
         self.fault = None
         self._on_disk, self._gone, self._documents_set, self._carried = set(), set(), set(), 0
         logger.warning(
@@ -191,17 +187,25 @@ class Store:
         except _UnusableError:
             self._move_to_memory(sqlite3.OperationalError(_VANISHED))
             return
+        contents = tables.readable(self._db, _KINDS)
         try:
-            contents = tables.readable(self._db, _KINDS)
-            with tables.transaction(disk):
-                tables.restore(disk, contents, contents.documents)
+            self._carry_to(disk, contents, contents.documents)
         except sqlite3.Error as error:
-            disk.close()
             self._move_to_memory(error)
             return
-        self._use(disk)
         self._vanished_at = self._monotonic()
         logger.error("%s", self.vanished)
+
+    def _carry_to(self, disk: sqlite3.Connection, contents: tables.Contents, documents: Collection[str]) -> None:
+        """Put contents into another file, these documents in place of its own, and use it; or close it and raise."""
+        try:
+            with tables.transaction(disk):
+                tables.settle(disk, self._gone)
+                tables.restore(disk, contents, documents)
+        except sqlite3.Error:
+            disk.close()
+            raise
+        self._use(disk)
 
     def _identify(self) -> tuple[int, int] | None:
         """Device and inode of the file that has our name; None: there is none."""

@@ -14,20 +14,20 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from npng_edge.ask import ask, make_request
 from proof.bed import Bed
 from proof.faults.clock_judged import clock_alarm_after, differing
-from proof.faults.run import Tally, finish, folder, look
+from proof.faults.run import Tally, add_options, finish, folder, look
 from proof.latency import healthy
-from proof.report import FOLDER, Figure, Result, Spread, publish
+from proof.report import Figure, Result, Spread, publish
 from proof.trial import Trial
 from proof.wall import Wall, follow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from proof.checker import Heard
 
@@ -116,11 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--hold", type=float, default=20.0, help="seconds with each setting (default: %(default)g)")
     parser.add_argument("--settings", type=int, default=len(SETTINGS), help="how many of them (default: all)")
     parser.add_argument("--minutes", type=int, default=60, help="of simulated pains (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of all chance (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=10.0, help="events a second of the storm (default: %(default)s)")
-    parser.add_argument("--patience", type=float, default=180.0, help="after it, what is missing is lost, seconds")
-    parser.add_argument("--keep", type=Path, help="folder for all files of the run, kept; default: a temporary one")
-    parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the result (default: %(default)s)")
+    add_options(parser, rate=10.0)
     asked = parser.parse_args(arguments)
     asked.plant = None
     tally = Tally()

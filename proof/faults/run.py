@@ -64,14 +64,19 @@ def options(name: str, words: str | None, arguments: Sequence[str], *, count: in
     """
     parser = argparse.ArgumentParser(prog=f"python -m proof faults {name}", description=words)
     parser.add_argument("--count", type=int, default=count, help="faults (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of all chance (default: %(default)s)")
     parser.add_argument("--beds", type=int, default=4, help="storm beds at a time (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=20.0, help="events a second of each storm (default: %(default)s)")
-    parser.add_argument("--patience", type=float, default=180.0, help="after it, what is missing is lost, seconds")
     parser.add_argument("--plant", choices=[*PLANTS, INVENTION], help="a defect that the checker must find")
+    add_options(parser, rate=20.0)
+    return parser.parse_args(arguments)
+
+
+def add_options(parser: argparse.ArgumentParser, *, rate: float) -> None:
+    """Add what every family may be told; `rate` is the storm's, if nothing else is said."""
+    parser.add_argument("--seed", type=int, default=1, help="of all chance (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=rate, help="events a second of each storm (default: %(default)s)")
+    parser.add_argument("--patience", type=float, default=180.0, help="after it, what is missing is lost, seconds")
     parser.add_argument("--keep", type=Path, help="folder for all files of the run, kept; default: a temporary one")
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the result (default: %(default)s)")
-    return parser.parse_args(arguments)
 
 
 def storm_beds(trial: Trial, asked: argparse.Namespace) -> list[Bed]:

@@ -8,19 +8,19 @@ and by an alarm; then it is repaired and everything must arrive. Certificates, a
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proof.bed import Bed
 from proof.faults import credentials, refusals
-from proof.faults.run import Tally, finish, folder, look
+from proof.faults.run import Tally, add_options, finish, folder, look
 from proof.faults.scene import endure
 from proof.refuser import Refuser
-from proof.report import FOLDER, Figure, Result, Spread, publish
+from proof.report import Figure, Result, Spread, publish
 from proof.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from proof.faults.scene import Found, Kind
 
@@ -29,11 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the family; 1 when something was lost, not said, or said without need."""
     parser = argparse.ArgumentParser(prog="python -m proof faults security", description=__doc__)
     parser.add_argument("--only", default="", help="faults with these words in their names alone")
-    parser.add_argument("--seed", type=int, default=1, help="of all chance (default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=10.0, help="events a second of the storm (default: %(default)s)")
-    parser.add_argument("--patience", type=float, default=180.0, help="after it, what is missing is lost, seconds")
-    parser.add_argument("--keep", type=Path, help="folder for all files of the run, kept; default: a temporary one")
-    parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the result (default: %(default)s)")
+    add_options(parser, rate=10.0)
     asked = parser.parse_args(arguments)
     asked.plant = None
     tally = Tally()
