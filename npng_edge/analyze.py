@@ -25,7 +25,7 @@ from npng_edge.policy import monitor
 from npng_edge.policy.alarm.conditions import PAINS
 from npng_edge.policy.alarm.sustained import RESTING
 from npng_edge.policy.events import Arrived, Seen, Tick
-from npng_edge.policy.face.pspi import pspi
+from npng_edge.policy.face.pspi import pspi, pspi_error
 from npng_edge.policy.stays.profile import Profile
 from npng_edge.report.clip import Clip, Finding, clip_report
 from npng_edge.report.keyframes import Album, thumbnail
@@ -299,7 +299,8 @@ def _analyze_stills(source: Path, folder: Path, reader: Reader, task: _Task) -> 
                 frame = Frame(number, 0.0, upright(image))
                 reading = reader.read_still(frame)
                 units, face = reading.action_units, reading.face
-                line: StillLine = still_line(path.name, reading, None if units is None else pspi(units))
+                scores = (None, None) if units is None else (pspi(units), pspi_error(units))
+                line: StillLine = still_line(path.name, reading, *scores)
                 readings.write(json.dumps(line, allow_nan=False) + "\n")
                 made.append(Still(line, thumbnail(frame.image, face.box if face else None) if task.pictures else None))
             task.progress(source.name, number + 1, len(paths))

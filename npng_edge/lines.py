@@ -5,7 +5,7 @@ What is unknown is null, never 0. Figures are rounded to what they can mean.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 if TYPE_CHECKING:
     from npng_edge.units import Assessment, Reading, Reason
@@ -40,9 +40,13 @@ class Line(TypedDict):
     pose: PoseKeys | None
     au: dict[str, float] | None
     """Intensity 0..5 by action unit."""
+    au_error: dict[str, float] | None
+    """The error that the model itself expects of each; null where it gives none."""
     eyes_closed: EyeKeys | None
     pspi: float | None
     """0..16."""
+    pspi_error: float | None
+    """The error that the model itself expects of `pspi`."""
     pspi_above_baseline: float | None
     pain_probability: float | None
     """0..1."""
@@ -68,21 +72,27 @@ class StillLine(Line):
     """Name of the picture, relative to the folder that was given."""
 
 
+class _Scores(NamedTuple):
+    pspi: float | None
+    error: float | None
+    above: float | None
+
+
 def clip_line(frame: int, reading: Reading, made: Assessment, alarm: str | None) -> ClipLine:
     """The line of one frame of a clip, with what the policy made of it."""
-    judged = _line(reading, made.reasons, made.pspi, made.pspi_above_baseline, alarm)
+    scores = _Scores(made.pspi, made.pspi_error, made.pspi_above_baseline)
+    judged = _line(reading, made.reasons, scores, alarm)
     return {"frame": frame, "time": round(reading.time, 3), **judged}
 
 
-def still_line(file: str, reading: Reading, pspi: float | None) -> StillLine:
+def still_line(file: str, reading: Reading, pspi: float | None, pspi_error: float | None) -> StillLine:
     """The line of one still: no baseline, no alarm."""
-    return {"file": file, **_line(reading, reading.reasons, pspi, None, None)}
+    return {"file": file, **_line(reading, reading.reasons, _Scores(pspi, pspi_error, None), None)}
 
 
-def _line(
-    reading: Reading, reasons: tuple[Reason, ...], pspi: float | None, above: float | None, alarm: str | None
-) -> Line:
+def _line(reading: Reading, reasons: tuple[Reason, ...], scores: _Scores, alarm: str | None) -> Line:
     face, units = reading.face, reading.action_units
+    error = units and units.deviation
     return {
         "face": face is not None,
         "people": reading.people,
@@ -97,11 +107,13 @@ def _line(
         if face
         else None,
         "au": {name: round(float(value), 2) for name, value in units.intensity.items()} if units else None,
+        "au_error": {name: round(float(value), 2) for name, value in error.items()} if error else None,
         "eyes_closed": {"left": round(units.eyes_closed.left, 2), "right": round(units.eyes_closed.right, 2)}
         if units
         else None,
-        "pspi": rounded(pspi, 2),
-        "pspi_above_baseline": rounded(above, 2),
+        "pspi": rounded(scores.pspi, 2),
+        "pspi_error": rounded(scores.error, 2),
+        "pspi_above_baseline": rounded(scores.above, 2),
         "pain_probability": rounded(reading.pain_probability, 3),
         "asymmetry": rounded(reading.asymmetry, 3),
         "alarm": alarm,

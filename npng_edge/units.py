@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     """(height, width, 3) uint8, BGR."""
 
 ACTION_UNITS: tuple[str, ...] = (
-    "AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU10", "AU12", "AU15", "AU17", "AU20", "AU25", "AU26",
+    "AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU10", "AU11", "AU12", "AU14", "AU15", "AU16", "AU17", "AU20",
+    "AU23", "AU24", "AU25", "AU26", "AU27",
 )  # fmt: skip
-"""The action units the model scores, in the order of its outputs (FACS, Ekman, Friesen and Hager 2002)."""
+"""The action units the model scores, in the order of its outputs (FACS, Ekman, Friesen and Hager 2002).
+
+AU26 counts a mouth stretched open (AU27) too. AU43 is not among them: it follows from the closure of both eyes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ class ActionUnits:
     intensity: Mapping[str, float]
     """Per unit of `ACTION_UNITS`: 0 absent, 1..5 = FACS A..E, continuous."""
     eyes_closed: EyeClosure
+    deviation: Mapping[str, float] | None = None
+    """Per unit of `ACTION_UNITS`, the error that the model itself expects of its intensity, 0..5; None: not given."""
 
 
 class Reason(str, Enum):
@@ -176,11 +182,13 @@ class Reading:
     in_bed: int = 0
     """Faces in the bed region, the patient's included."""
     pain_probability: float | None = None
-    """0..1 by the learnt pain model, from this frame alone; None while no such model is installed."""
+    """0..1 by the learnt pain model, from this frame alone; None: not scored."""
     pain_temporal: float | None = None
-    """0..1 by the learnt model of the last seconds; None while no such model is installed."""
+    """0..1 by the learnt model of the last seconds; None: not scored, or for less than a second."""
     asymmetry: float | None = None
-    """0..1 by the facial asymmetry model; None while no such model is installed."""
+    """0..1 by the facial asymmetry model over the last seconds; None: not judged lately."""
+    weaker: str | None = None
+    """Where the face is weaker, on the person's own side, as in `right mouth and eye`; None with `asymmetry`."""
     motion: Mapping[str, float] | None = None
     """Per region of `MOTION_REGIONS`: mean speed of the picture's content, face widths per second; None: not known."""
 
@@ -347,6 +355,8 @@ class Assessment:
     time: float
     pspi: float | None
     """Prkachin-Solomon pain intensity of the face as seen, 0..16; None when the face was not scored."""
+    pspi_error: float | None
+    """The error that the model itself expects of `pspi`; None without a score, or where the model gives none."""
     pspi_above_baseline: float | None
     """The same after this patient's baseline is taken away; None without a score or without a baseline."""
     reasons: tuple[Reason, ...]

@@ -36,7 +36,7 @@ Vas = Annotated[float, Field(ge=0, le=10)]
 Pspi = Annotated[float, Field(ge=0, le=16)]
 """Prkachin-Solomon pain intensity."""
 MOST_VALUES = 20_000
-"""In one message; an episode with its longest series has about 10,000. A million wrong ones would take gigabytes."""
+"""In one message; an episode with its longest series has about 12,000. A million wrong ones would take gigabytes."""
 
 
 class Part(BaseModel):

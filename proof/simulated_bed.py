@@ -202,6 +202,7 @@ class SimulatedBed:
         assessment = Assessment(
             time=now,
             pspi=13.0,
+            pspi_error=1.0,
             pspi_above_baseline=None,
             reasons=(),
             baseline=BaselineOrigin.NONE,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from npng_edge.policy.face.baseline import BaselineState, begin_capture, on_units
+from npng_edge.policy.face.baseline import UNREST, BaselineState, begin_capture, on_units
 from npng_edge.policy.face.pspi import pspi
 from npng_edge.settings import Policy
 from npng_edge.units import ACTION_UNITS, ActionUnits, EyeClosure, Moment
@@ -78,12 +78,12 @@ def day(look: Callable[[float], Look], rng: np.random.Generator) -> tuple[list[f
     settings = Policy().baseline
     state, baseline = begin_capture(BaselineState(), 0.0), None
     face, kept = [], []
-    noise = rng.normal(0.0, NOISE, (86_400, len(ACTION_UNITS)))
+    noise = rng.normal(0.0, NOISE, (86_400, len(UNREST)))
     for second in range(86_400):
         seen = look(second / HOUR)
-        values = {
+        values = dict.fromkeys(ACTION_UNITS, 0.0) | {
             name: float(min(5.0, max(0.0, seen.units.get(name, 0.0) + wobble)))
-            for name, wobble in zip(ACTION_UNITS, noise[second].tolist(), strict=True)
+            for name, wobble in zip(UNREST, noise[second].tolist(), strict=True)
         }
         units = ActionUnits(MappingProxyType(values), EyeClosure(seen.closed, seen.closed))
         moment = Moment(float(second), float(second), synchronised=True)

@@ -254,6 +254,7 @@ def _assess(at: float, pspi: float) -> Assessment:
     return Assessment(
         time=at,
         pspi=pspi,
+        pspi_error=None,
         pspi_above_baseline=pspi,
         reasons=(),
         baseline=BaselineOrigin.CAPTURED,

@@ -26,14 +26,16 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from npng_edge.units import ACTION_UNITS, MOTION_REGIONS, Reason
+from npng_edge.policy.face.baseline import UNREST as UNITS
+from npng_edge.units import MOTION_REGIONS, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-COLUMN = {unit: column for column, unit in enumerate(ACTION_UNITS)}
+COLUMN = {unit: column for column, unit in enumerate(UNITS)}
+"""Of the units that a rule reads; the others are 0 in made-up patients."""
 NOISE = (0.05, 0.05)
 """Standard deviation from reading to reading, per unit: this much, and this much per point of intensity."""
 DRIFT, DRIFT_S = (0.05, 0.10), 600.0
@@ -64,7 +66,7 @@ class Person:
 
     name: str
     rest: Floats
-    """(14,) Units of the neutral face as read, 0..5."""
+    """(units,) Units of the neutral face as read, 0..5."""
     noise: float
     """How noisy this person's readings are, 1 as usual."""
     expressiveness: float
@@ -105,7 +107,7 @@ class Seen:
     times: Floats
     """(n,) seconds."""
     units: Floats
-    """(n, 14)."""
+    """(n, units)."""
     eyes: Floats
     """(n,) closure of both eyes, 0..1."""
     hidden: npt.NDArray[np.int64]
@@ -126,7 +128,7 @@ HIDDEN: Mapping[str, tuple[int, Reason]] = {
 
 def person(rng: np.random.Generator, name: str) -> Person:
     """Somebody: drawn from what was measured on people where it was."""
-    rest = np.zeros(len(ACTION_UNITS))
+    rest = np.zeros(len(UNITS))
     for unit, mean in REST.items():
         rest[COLUMN[unit]] = min(rng.exponential(mean), 6.0 * mean)
     return Person(
@@ -155,7 +157,7 @@ def see(who: Person, acts: Sequence[Act], seconds: float, rate: float, rng: np.r
     """
     times = np.arange(1, round(seconds * rate) + 1) / rate
     count = len(times)
-    shown = np.zeros((count, len(ACTION_UNITS)))
+    shown = np.zeros((count, len(UNITS)))
     pain = np.zeros(count)
     hidden, people = np.zeros(count, np.int64), np.ones(count, np.int64)
     motion = np.abs(rng.normal(0.0, 0.02, (count, len(MOTION_REGIONS))))
@@ -184,7 +186,7 @@ def see(who: Person, acts: Sequence[Act], seconds: float, rate: float, rng: np.r
 
 
 def _drift(times: Floats, rest: Floats, rng: np.random.Generator) -> Floats:
-    """(n, 14) Slow wandering, and steps when the head lies differently."""
+    """(n, units) Slow wandering, and steps when the head lies differently."""
     knots = np.arange(0.0, times[-1] + 2 * DRIFT_S, DRIFT_S)
     wander = rng.normal(0.0, 1.0, (len(knots), len(rest))) * (DRIFT[0] + DRIFT[1] * rest)
     lies = np.cumsum(rng.exponential(POSTURE_S, max(8, int(3 * times[-1] / POSTURE_S))))

@@ -23,7 +23,7 @@ from npng_edge.units import (
     Reading,
 )
 from npng_edge.vitals import Consciousness, Vitals
-from simulation.patient import HIDDEN, Seen
+from simulation.patient import COLUMN, HIDDEN, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,7 +87,9 @@ def readings(seen: Seen, rng: np.random.Generator) -> Iterator[Reading]:
                 face=None if gone else Face(BOX, Pose(60.0 if hidden == 1 else 0.0, 0.0, 0.0), 0.2 if hidden else good),
                 action_units=None
                 if hidden
-                else ActionUnits(dict(zip(ACTION_UNITS, units, strict=True)), EyeClosure(eyes, eyes)),
+                else ActionUnits(
+                    dict.fromkeys(ACTION_UNITS, 0.0) | dict(zip(COLUMN, units, strict=True)), EyeClosure(eyes, eyes)
+                ),
                 reasons=(REASONS[hidden],) if hidden else (),
                 motion=dict(zip(MOTION_REGIONS, motion, strict=True)),
             )

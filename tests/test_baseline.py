@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from npng_edge.policy.face import baseline as baselines
 from npng_edge.policy.face.baseline import BaselineState, begin_capture, on_units, quality, subtract, usable
 from npng_edge.policy.face.pspi import pspi
+from npng_edge.policy.happening.episode import FIRST_UNITS
 from npng_edge.policy.stays.profile import Baseline
 from npng_edge.settings import Baseline as Settings
 from npng_edge.units import ACTION_UNITS, ActionUnits, BaselineOrigin, EyeClosure, Moment
@@ -294,6 +295,23 @@ def test_subtract_never_goes_below_zero_and_leaves_the_eyes() -> None:
     assert above.intensity["AU4"] == pytest.approx(2.0)
     assert above.intensity["AU7"] == 0.0
     assert pspi(above) == pytest.approx(3.0)
+
+
+def test_a_baseline_kept_by_a_version_that_read_fewer_units_gets_the_others_from_what_is_seen() -> None:
+    patient = Patient(captured=REST)
+    assert patient.baseline is not None
+    first = {name: patient.baseline.offsets[name] for name in FIRST_UNITS}
+    patient.baseline = replace(patient.baseline, offsets=first)
+    seen = face(REST | {"AU24": 0.7})
+    above = subtract(replace(seen, deviation={"AU4": 0.3}), patient.baseline)
+    assert above.intensity["AU24"] == 0.7  # its rest is not known: nothing is taken away
+    assert (above.intensity["AU4"], above.deviation) == (0.0, {"AU4": 0.3})
+    patient.show(61, always(seen))
+    assert patient.baseline is not None
+    assert set(patient.baseline.offsets) == set(ACTION_UNITS)
+    assert patient.baseline.offsets["AU24"] == 0.7
+    assert {name: patient.baseline.offsets[name] for name in FIRST_UNITS} == first
+    assert patient.baseline.origin is BaselineOrigin.CAPTURED
 
 
 @hypothesis_settings(max_examples=60, deadline=None)

@@ -100,6 +100,7 @@ class Device:
         made = Assessment(
             time=self.now,
             pspi=pspi,
+            pspi_error=None,
             pspi_above_baseline=above,
             reasons=reasons,
             baseline=origin,

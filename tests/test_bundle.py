@@ -89,7 +89,8 @@ def episode(number: int, points: int = 10) -> Episode:
         series=tuple(
             Sample(
                 i / 2,
-                intensity=tuple((number * 31 + i * 17 + j) % 97 / 20 for j in range(14)),
+                intensity=tuple((number * 31 + i * 17 + j) % 97 / 20 for j in range(len(ACTION_UNITS))),
+                pspi_error=(number + i) % 13 / 10,
                 eyes=EyeClosure(0.1, 0.2),
                 pose=Pose(1.0, 2.0, 3.0),
                 look_alike=LookAlike.TALK,

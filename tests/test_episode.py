@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,15 +18,16 @@ from npng_edge.infer.pipeline import Pipeline
 from npng_edge.policy.happening import happenings, responses
 from npng_edge.policy.happening import ring as rings
 from npng_edge.policy.happening.account import MOST_POINTS
-from npng_edge.policy.happening.episode import Closing, Effect, Missing, TriggerKind
+from npng_edge.policy.happening.episode import FIRST_UNITS, Closing, Effect, Missing, Sample, TriggerKind
 from npng_edge.policy.happening.happenings import MOST_RESPONSES, MOST_WAITING, HappeningState
 from npng_edge.policy.happening.ring import BLOCK, SAMPLE_S, Ring
+from npng_edge.record.codec import EPISODE
 from npng_edge.settings import Seeing
 from npng_edge.settings.policy import Episodes
 from npng_edge.units import ACTION_UNITS, EyeClosure, Frame, Moment
 
 if TYPE_CHECKING:
-    from npng_edge.policy.happening.episode import Episode, Sample
+    from npng_edge.policy.happening.episode import Episode
 
 UTC = 1_900_000_000.0
 """At the frame clock's zero."""
@@ -108,7 +110,21 @@ def test_an_episode_from_a_minute_before_to_its_end() -> None:
     assert episode.series[0].time == pytest.approx(-60.0, abs=0.5)
     assert episode.series[-1].time == pytest.approx(10.0, abs=0.5)
     assert len(episode.series) == pytest.approx(140, abs=2)
+    assert episode.units == ACTION_UNITS
     assert episode.responses == ()
+
+
+def test_an_episode_kept_by_a_version_that_read_fewer_units_says_which_its_figures_are_of() -> None:
+    bed = Bed()
+    hurt(bed)
+    (episode,) = bed.told
+    content = json.loads(EPISODE.encode(replace(episode, series=(Sample(0.0, intensity=(1.0,) * len(FIRST_UNITS)),))))
+    assert content["value"].pop("units") == list(ACTION_UNITS)
+    for sample in content["value"]["series"]:
+        del sample["pspi_error"]
+    old = EPISODE.decode(json.dumps(content, separators=(",", ":")).encode())
+    assert old.units == FIRST_UNITS
+    assert [len(sample.intensity or ()) for sample in old.series] == [len(old.units)]
 
 
 def test_a_face_that_is_not_seen_has_no_figures() -> None:

@@ -68,11 +68,17 @@ readings = st.builds(
     in_bed=counts,
     face=st.none() | faces,
     action_units=st.none()
-    | st.builds(ActionUnits, mappings(ACTION_UNITS), st.builds(EyeClosure, fractions, fractions)),
+    | st.builds(
+        ActionUnits,
+        mappings(ACTION_UNITS),
+        st.builds(EyeClosure, fractions, fractions),
+        st.none() | mappings(ACTION_UNITS),
+    ),
     reasons=st.lists(st.sampled_from(Reason), max_size=3).map(tuple),
     pain_probability=st.none() | fractions,
     pain_temporal=st.none() | fractions,
     asymmetry=st.none() | fractions,
+    weaker=st.none() | texts,
     motion=st.none() | mappings(MOTION_REGIONS),
 )
 vitals = st.builds(
@@ -227,7 +233,7 @@ def test_files_are_rotated_and_bounded(tmp_path: Path, caplog: pytest.LogCapture
     assert all(file.stat().st_size <= 4_000 for file in files)
     kept = list(read_events(path))
     assert kept == listed[100 - len(kept) :]
-    assert 60 < len(kept) < 100
+    assert 50 < len(kept) < 100
     assert "the beginning of this run is not kept any more" in caplog.text
     assert {read_header(file).run for file in files} == {"second"}
     assert len(list(read_events(tmp_path / "events.jsonl.3"))) < 20

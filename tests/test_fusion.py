@@ -26,6 +26,7 @@ NOW = Moment(100.0, 1e9, synchronised=True)
 CALM = Assessment(
     time=100.0,
     pspi=1.0,
+    pspi_error=None,
     pspi_above_baseline=0.0,
     reasons=(),
     baseline=BaselineOrigin.LEARNT,

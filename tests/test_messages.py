@@ -110,10 +110,17 @@ def assessment(**fields: Any) -> Assessment:
 
 def scored() -> tuple[Reading, Assessment, PatientFacts]:
     face = Face(Box(-3.2, 10, 100, 120), Pose(1.26, -5, 90), 0.912)
-    units = ActionUnits(dict.fromkeys(ACTION_UNITS, 1.23456), EyeClosure(0.25, 1.0))
+    errors = dict.fromkeys(ACTION_UNITS, 0.34567)
+    units = ActionUnits(dict.fromkeys(ACTION_UNITS, 1.23456), EyeClosure(0.25, 1.0), errors)
     reading = Reading(3, 499.9, 2, face, units, pain_probability=None)
     made = assessment(
-        pspi=6.1234, look_alike=LookAlike.SMILE, pain=True, level=PainLevel.PAIN, confidence=0.456, since=495.0
+        pspi=6.1234,
+        pspi_error=0.789,
+        look_alike=LookAlike.SMILE,
+        pain=True,
+        level=PainLevel.PAIN,
+        confidence=0.456,
+        since=495.0,
     )
     return reading, made, KIM
 
@@ -157,7 +164,9 @@ def test_a_score_says_everything_and_is_small(stamp: Stamp) -> None:
     assert content["clock_synchronised"] is None
     assert content["pspi"] == 6.12
     assert content["pspi_above_baseline"] is None
-    assert content["action_units"]["AU4"] == 1.23
+    assert content["pspi_error"] == 0.79
+    assert content["action_units"] == dict.fromkeys(ACTION_UNITS, 1.23)
+    assert content["action_unit_errors"] == dict.fromkeys(ACTION_UNITS, 0.35)
     assert content["box"] == {"x": -3.2, "y": 10, "width": 100, "height": 120}
     assert content["vas_estimate"] is None
     assert content["patient"] == "P-0001"
@@ -177,8 +186,10 @@ def test_what_is_unknown_is_null_with_a_reason_never_zero(stamp: Stamp) -> None:
     content = json.loads(stamp.pain(*unscored()).payload())
     for name in (
         "pspi",
+        "pspi_error",
         "pspi_above_baseline",
         "action_units",
+        "action_unit_errors",
         "eyes_closed",
         "quality",
         "pose",
@@ -188,6 +199,13 @@ def test_what_is_unknown_is_null_with_a_reason_never_zero(stamp: Stamp) -> None:
     ):
         assert content[name] is None
     assert content["reasons"] == ["no-face"]
+
+
+def test_a_score_of_an_older_bed_that_gives_no_errors_can_be_read(stamp: Stamp) -> None:
+    content = json.loads(stamp.pain(*scored()).payload())
+    del content["pspi_error"], content["action_unit_errors"]
+    read = Pain.parse(json.dumps(content).encode())
+    assert (read.pspi, read.pspi_error, read.action_unit_errors) == (6.12, None, None)
 
 
 def test_sequence_counts_per_topic_and_ids_are_unique(stamp: Stamp) -> None:

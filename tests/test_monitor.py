@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stay import EPOCH, LAUGH, PAIN, PATIENT, SEVERE, Bed, units
 
 from npng_edge.policy.events import Arrived, Asked, Left
-from npng_edge.policy.face.pspi import pspi
+from npng_edge.policy.face.pspi import pspi, pspi_error
 from npng_edge.replay import Stays, run, transition_line
 from npng_edge.requests import REQUESTS, RefusalReason
 from npng_edge.settings import Baseline, Interlock, Policy
@@ -40,6 +40,16 @@ def test_pspi_is_the_published_formula() -> None:
 
 def test_one_closed_eye_is_not_au43() -> None:
     assert pspi(ActionUnits(units().intensity, EyeClosure(1.0, 0.1))) == 0.0
+
+
+def test_the_error_of_pspi_is_that_of_the_units_that_count() -> None:
+    errors = dict.fromkeys(ACTION_UNITS, 9.0) | {"AU4": 0.3, "AU7": 0.4, "AU9": 1.2, "AU6": 5.0, "AU10": 5.0}
+    face = units({"AU4": 2.0, "AU6": 1.0, "AU7": 2.5, "AU9": 1.5})
+    assert pspi_error(face) is None
+    assert pspi_error(replace(face, deviation=errors)) == pytest.approx(1.3)  # the root of 0.3² + 0.4² + 1.2²
+    (*_, last) = Bed().see(0.2, replace(face, deviation=errors)).decisions
+    assert last.assessment is not None
+    assert last.assessment.pspi_error == pytest.approx(1.3)
 
 
 def test_a_device_without_a_patient_says_so_and_does_not_score() -> None:

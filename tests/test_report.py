@@ -39,7 +39,11 @@ from npng_edge.units import (
 
 ABOUT = About(datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc), "npng-edge 1.2.3", {"action-units": "0123456789abcdef"})
 FACE = Face(Box(1, 2, 30, 40), Pose(1.26, 2, 3), 0.8)
-UNITS = ActionUnits(MappingProxyType(dict.fromkeys(ACTION_UNITS, 1.234)), EyeClosure(0.2, 0.9))
+UNITS = ActionUnits(
+    MappingProxyType(dict.fromkeys(ACTION_UNITS, 1.234)),
+    EyeClosure(0.2, 0.9),
+    MappingProxyType(dict.fromkeys(ACTION_UNITS, 0.351)),
+)
 PAIN = Finding("pain", AlarmKind.PHYSIOLOGICAL, Priority.MEDIUM, 1.0, 3.0, 7.5, 8.2, 4.0, "PSPI 6.1 (no baseline yet).")
 HOSTILE = "<script>alert('x')</script>&\"ward\".mp4"
 
@@ -48,6 +52,7 @@ def judged(pspi: float | None, above: float | None = None, *reasons: Reason) -> 
     return Assessment(
         time=0.0,
         pspi=pspi,
+        pspi_error=None if pspi is None else 0.62,
         pspi_above_baseline=above,
         reasons=reasons,
         baseline=BaselineOrigin.NONE,
@@ -85,8 +90,8 @@ def picture(role: Role, time: float, score: float | None, note: str = "") -> Pic
 
 def test_a_line_has_exactly_the_promised_keys_and_null_for_what_is_unknown() -> None:
     common = [
-        "face", "people", "box", "quality", "reasons", "pose", "au", "eyes_closed", "pspi", "pspi_above_baseline",
-        "pain_probability", "asymmetry", "alarm",
+        "face", "people", "box", "quality", "reasons", "pose", "au", "au_error", "eyes_closed", "pspi", "pspi_error",
+        "pspi_above_baseline", "pain_probability", "asymmetry", "alarm",
     ]  # fmt: skip
     reading = Reading(3, 0.12345, 1, FACE, UNITS, (), pain_probability=0.98765, asymmetry=0.1)
     known = clip_line(3, reading, judged(3.456, 1.2), "pain")
@@ -95,14 +100,16 @@ def test_a_line_has_exactly_the_promised_keys_and_null_for_what_is_unknown() -> 
     assert known["box"] == [1.0, 2.0, 30.0, 40.0]
     assert known["pose"] == {"yaw": 1.3, "pitch": 2.0, "roll": 3.0}
     assert known["au"] == dict.fromkeys(ACTION_UNITS, 1.23)
+    assert known["au_error"] == dict.fromkeys(ACTION_UNITS, 0.35)
     assert known["eyes_closed"] == {"left": 0.2, "right": 0.9}
     assert (known["pspi"], known["pspi_above_baseline"], known["pain_probability"]) == (3.46, 1.2, 0.988)
+    assert known["pspi_error"] == 0.62
     assert (known["asymmetry"], known["alarm"], known["reasons"]) == (0.1, "pain", [])
 
     early = clip_line(0, Reading(0, 0.0, 1, FACE, UNITS), judged(None, None, Reason.WARMING_UP), None)
     assert (early["pspi"], early["reasons"]) == (None, ["warming-up"])
 
-    nobody = still_line("a.png", Reading(0, 0.0, 0, None, None, (Reason.NO_FACE,)), None)
+    nobody = still_line("a.png", Reading(0, 0.0, 0, None, None, (Reason.NO_FACE,)), None, None)
     assert list(nobody) == ["file", *common]
     assert nobody["face"] is False
     assert nobody["reasons"] == ["no-face"]
@@ -164,7 +171,7 @@ def test_names_cannot_become_markup() -> None:
     html = clip_report(clip(HOSTILE, problem=HOSTILE), Policy(), ABOUT)
     assert "<script>alert" not in html
     assert html.count("&lt;script&gt;alert") >= 3
-    still = Still(still_line(HOSTILE, Reading(0, 0.0, 1, FACE, UNITS), 2.0), None)
+    still = Still(still_line(HOSTILE, Reading(0, 0.0, 1, FACE, UNITS), 2.0, 0.62), None)
     assert "<script>alert" not in stills_report(HOSTILE, [still], [HOSTILE], Policy(), ABOUT)
 
 
@@ -182,7 +189,7 @@ def test_the_script_gets_every_moment_in_words() -> None:
     rows = json.loads(found[1])["rows"]
     assert len(rows) == 100
     assert rows[75] == [7.5, "7.50 s: not scored (covered)"]
-    assert rows[20][1].startswith("2.00 s: PSPI 8.0 · AU4 1.2, ")
+    assert rows[20][1].startswith("2.00 s: PSPI 8.0 ± 0.6 · AU4 1.2, ")
 
 
 def test_a_curve_has_a_gap_where_nothing_is_known() -> None:
@@ -228,7 +235,7 @@ def test_moments_in_words(seconds: float, words: str) -> None:
 def test_stills_are_ranked_and_the_unseen_come_last() -> None:
     def still(name: str, pspi: float | None) -> Still:
         reading = Reading(0, 0.0, 1, FACE, UNITS if pspi is not None else None, () if pspi else (Reason.DARK,))
-        line: StillLine = still_line(name, reading, pspi)
+        line: StillLine = still_line(name, reading, pspi, None)
         return Still(line, thumbnail(np.zeros((60, 80, 3), np.uint8), None))
 
     html = stills_report(

@@ -48,6 +48,7 @@ def seen(now: float, above: float | None = None, **changes: Any) -> Assessment:
     made = Assessment(
         time=now,
         pspi=None if above is None else above + 1,
+        pspi_error=None,
         pspi_above_baseline=above,
         reasons=(Reason.NO_FACE, Reason.DARK) if above is None else (),
         baseline=BaselineOrigin.LEARNT,

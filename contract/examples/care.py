@@ -145,6 +145,7 @@ def _episode() -> Any:
                 "respiratory_rate": 16.0,
                 "spo2": 97.0,
                 "look_alike": None,
+                "pspi_error": 0.4,
             },
             {"time": 0.25},
         ),
@@ -161,4 +162,5 @@ def _episode() -> Any:
                 "other_doses": 0,
             },
         ),
+        "units": ACTION_UNITS,
     }

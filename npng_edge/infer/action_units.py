@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -20,8 +21,23 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 INPUTS = (("uint8", (1, CROP, CROP)), ("float32", (1, 468, 3)))
 """The aligned grey crop and the normalised mesh."""
-OUTPUTS = ((1, len(ACTION_UNITS)), (1, 2))
-"""Intensities 0..5 in the order of `ACTION_UNITS`; closure 0..1 of the person's own left and right eye."""
+FEATURES = 256
+"""Numbers that the backbone boils a face down to."""
+UNITS = len(ACTION_UNITS)
+OUTPUTS = ((1, UNITS), (1, 2), (1, 2, UNITS), (1, UNITS + 2), (1, FEATURES))
+"""Intensities 0..5 in the order of `ACTION_UNITS`; closure 0..1 of the person's own left and right eye; intensities of
+each side, left first; expected absolute errors of the first two outputs; what other models look at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expression:
+    """Everything that is read from one face at once."""
+
+    units: ActionUnits
+    sides: Floats
+    """(2, units) intensity 0..5 on the person's own left, then right, in the order of `ACTION_UNITS`."""
+    features: Floats
+    """(256,) numbers at least 0 that the backbone boils the face down to, for models of pain and of palsy."""
 
 
 class ActionUnitModel:
@@ -42,7 +58,7 @@ class ActionUnitModel:
             )
         self._model = model
 
-    def read(self, image: Bytes, landmarks: Floats, placement: Placement | None = None) -> ActionUnits:
+    def read(self, image: Bytes, landmarks: Floats, placement: Placement | None = None) -> Expression:
         """Score one face in a picture.
 
         Args:
@@ -56,7 +72,7 @@ class ActionUnitModel:
         """
         return self.score(*prepare(image, landmarks, placement))
 
-    def score(self, crop: Bytes, mesh: Floats) -> ActionUnits:
+    def score(self, crop: Bytes, mesh: Floats) -> Expression:
         """Score one face that is prepared already.
 
         Args:
@@ -66,16 +82,20 @@ class ActionUnitModel:
         Raises:
             ValueError: When the model returns what is not a number.
         """
-        intensity, closed = self._model(crop[np.newaxis], mesh[np.newaxis])
+        intensity, closed, sides, deviation, features = self._model(crop[np.newaxis], mesh[np.newaxis])
         values: list[float] = intensity[0].tolist() + closed[0].tolist()
         # One sum finds any value that is not finite: nothing finite makes up for it.
-        if not abs(sum(values)) < float("inf"):
+        if not abs(sum(values) + float(sides.sum() + deviation.sum() + features.sum())) < float("inf"):
             raise ValueError("the action-unit model returned a value that is not a number")
-        units, (left, right) = values[: len(ACTION_UNITS)], values[len(ACTION_UNITS) :]
-        return ActionUnits(
+        units, (left, right) = values[:UNITS], values[UNITS:]
+        doubts: list[float] = deviation[0, :UNITS].tolist()
+        read = ActionUnits(
             {unit: _within(value, 5.0) for unit, value in zip(ACTION_UNITS, units, strict=True)},
             EyeClosure(_within(left, 1.0), _within(right, 1.0)),
+            # A thousandth is finer than any of them is known, and keeps logs short.
+            {unit: round(_within(doubt, 5.0), 3) for unit, doubt in zip(ACTION_UNITS, doubts, strict=True)},
         )
+        return Expression(read, sides[0], features[0])
 
 
 def prepare(image: Bytes, landmarks: Floats, placement: Placement | None = None) -> tuple[Bytes, Floats]:

@@ -274,6 +274,7 @@ def _unassigned(reading: Reading, settings: Policy) -> Assessment:
     return Assessment(
         time=reading.time,
         pspi=None,
+        pspi_error=None,
         pspi_above_baseline=None,
         reasons=(Reason.NO_PATIENT,),
         baseline=BaselineOrigin.NONE,

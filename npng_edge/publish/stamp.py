@@ -157,6 +157,7 @@ class Stamp:
             **self.envelope("pain"),
             patient=patient.pseudonym,
             pspi=_round(made.pspi),
+            pspi_error=_round(made.pspi_error),
             pspi_above_baseline=_round(made.pspi_above_baseline),
             baseline=BaselinePart(
                 origin=made.baseline,
@@ -174,7 +175,8 @@ class Stamp:
             confidence=_round(made.confidence),
             level_since=None if made.since is None else self.utc(made.since),
             minutes_above=round(made.minutes_above, 2),
-            action_units=scored and {name: round(value, 2) for name, value in scored.intensity.items()},
+            action_units=scored and _rounded(scored.intensity),
+            action_unit_errors=scored and scored.deviation and _rounded(scored.deviation),
             eyes_closed=scored
             and EyesPart(left=round(scored.eyes_closed.left, 2), right=round(scored.eyes_closed.right, 2)),
             pain_probability=_round(reading.pain_probability if scored else None),
@@ -347,3 +349,7 @@ def estimate_part(estimate: Estimate) -> EstimatePart:
 
 def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 2) for name, value in figures.items()}

@@ -37,7 +37,7 @@ MOST_CHARACTERS = 8_000_000
 MOST_BYTES = 64 * 2**20
 """Of the JSON inside: more is no stay."""
 MOST_SAMPLES = 60_000
-"""Of all episodes' series together, about 20 MB of that JSON; the newest episodes keep theirs."""
+"""Of all episodes' series together, some 30 MB of that JSON; the newest episodes keep theirs."""
 OLDEST_S = 7 * 86_400.0
 """An older bundle is not imported: the face and the orders of a week ago are not today's."""
 NEWEST_S = 3_600.0

@@ -253,7 +253,8 @@ def _header(path: Path, line: bytes) -> Header:
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         raise EventLogError(path, 1, f"no event log of this version ({SCHEMA})")
     if any(found.get(name) != names for name, names in _VOCABULARY.items()):
-        raise EventLogError(path, 1, "written with other action units or regions than this program knows")
+        what = "written with other action units or regions than this program knows: replay it with the version it is of"
+        raise EventLogError(path, 1, what)
     return Header(str(found["run"]), int(found["part"]))
 
 

@@ -37,8 +37,8 @@ _Figures: TypeAlias = tuple[float, ...] | dict[str, float] | None
 """In the order of the vocabulary; by name where the names are not just those."""
 _FaceRow: TypeAlias = tuple[float, float, float, float, float, float, float, float]
 """x, y, width, height, yaw, pitch, roll, quality."""
-_UnitsRow: TypeAlias = tuple[_Figures, float, float]
-"""Intensities, left and right eye closure."""
+_UnitsRow: TypeAlias = tuple[_Figures, float, float, _Figures]
+"""Intensities, left and right eye closure, the error expected of each intensity."""
 _ReadingRow: TypeAlias = tuple[
     int,  # sequence
     float,  # time
@@ -50,6 +50,7 @@ _ReadingRow: TypeAlias = tuple[
     float | None,  # pain_probability
     float | None,  # pain_temporal
     float | None,  # asymmetry
+    str | None,  # weaker
     _Figures,  # motion
 ]
 _SEEN: TypeAdapter[tuple[str, float, float, bool | None, Any]] = TypeAdapter(
@@ -144,38 +145,55 @@ def _reading_row(reading: Reading) -> tuple[Any, ...]:
         reading.people,
         reading.in_bed,
         None if face is None else face_row,
-        units and (_figures(units.intensity, ACTION_UNITS), units.eyes_closed.left, units.eyes_closed.right),
+        units and _units_row(units),
         reading.reasons,
         reading.pain_probability,
         reading.pain_temporal,
         reading.asymmetry,
-        None if reading.motion is None else _figures(reading.motion, MOTION_REGIONS),
+        reading.weaker,
+        _figures(reading.motion, MOTION_REGIONS),
     )
 
 
 def _reading(row: tuple[Any, ...]) -> Reading:
-    sequence, time, people, in_bed, face, units, reasons, probability, temporal, asymmetry, motion = row
+    sequence, time, people, in_bed, face, units, reasons, probability, temporal, asymmetry, weaker, motion = row
     return Reading(
         sequence,
         time,
         people,
         face and Face(Box(face[0], face[1], face[2], face[3]), Pose(face[4], face[5], face[6]), face[7]),
-        units and ActionUnits(_named(units[0], ACTION_UNITS), EyeClosure(units[1], units[2])),
+        units and _units(units),
         reasons,
         in_bed,
         probability,
         temporal,
         asymmetry,
-        None if motion is None else _named(motion, MOTION_REGIONS),
+        weaker,
+        _named(motion, MOTION_REGIONS),
     )
 
 
-def _figures(named: Mapping[str, float], names: tuple[str, ...]) -> tuple[float, ...] | dict[str, float]:
+def _units_row(units: ActionUnits) -> tuple[Any, ...]:
+    eyes, error = units.eyes_closed, _figures(units.deviation, ACTION_UNITS)
+    return _figures(units.intensity, ACTION_UNITS), eyes.left, eyes.right, error
+
+
+def _units(row: tuple[Any, ...]) -> ActionUnits:
+    intensity, left, right, error = row
+    found = _named(intensity, ACTION_UNITS)
+    if found is None:
+        raise ValueError("action units without intensities")
+    return ActionUnits(found, EyeClosure(left, right), _named(error, ACTION_UNITS))
+
+
+def _figures(named: Mapping[str, float] | None, names: tuple[str, ...]) -> _Figures:
+    if named is None:
+        return None
     return tuple(named.values()) if tuple(named) == names else dict(named)
 
 
-def _named(figures: tuple[float, ...] | dict[str, float], names: tuple[str, ...]) -> dict[str, float]:
-    if isinstance(figures, dict):
+def _named(figures: _Figures, names: tuple[str, ...]) -> dict[str, float] | None:
+    if figures is None or isinstance(figures, dict):
         return figures
     if len(figures) != len(names):
         raise ValueError(f"{len(figures)} figures instead of {len(names)}")

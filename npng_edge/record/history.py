@@ -30,7 +30,7 @@ MOST_ROWS: MappingProxyType[str, int] = MappingProxyType(
 )
 """Per stay, so that a flood of one kind never pushes out another; hours of 166 days."""
 MOST_BYTES = 64 * 2**20
-"""Of all bodies on disk: some 800 episodes at their full length, or far more short ones."""
+"""Of all bodies on disk: some 550 episodes at their full length, or far more short ones."""
 MEMORY_BYTES = 8 * 2**20
 """Of all bodies while they are in memory only."""
 NO_STAY = ""

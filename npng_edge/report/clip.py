@@ -288,8 +288,9 @@ def _in_words(line: ClipLine) -> str:
     if line["pspi"] is None:
         return moment + f"not scored ({', '.join(page.words(reason)[0] for reason in line['reasons'])})"
     units = ", ".join(f"{name} {page.unit(line, name) or 0.0:.1f}" for name in page.SHOWN_UNITS)
-    above = line["pspi_above_baseline"]
-    return f"{moment}PSPI {line['pspi']:.1f}{'' if above is None else f' ({above:.1f} above baseline)'} · {units}"
+    error, above = line["pspi_error"], line["pspi_above_baseline"]
+    score = f"PSPI {line['pspi']:.1f}{'' if error is None else f' ± {error:.1f}'}"
+    return f"{moment}{score}{'' if above is None else f' ({above:.1f} above baseline)'} · {units}"
 
 
 def _pspi(line: Line) -> float:

@@ -95,7 +95,8 @@ def score_words(bed: Bed, now: float) -> str:
 def figures(pain: Pain) -> str:
     """The score against this patient's own face and threshold."""
     above = "no baseline yet" if pain.pspi_above_baseline is None else f"{pain.pspi_above_baseline:.1f} above baseline"
-    return f"PSPI {pain.pspi:.1f}, {above}"
+    error = "" if pain.pspi_error is None else f" ± {pain.pspi_error:.1f}"
+    return f"PSPI {pain.pspi:.1f}{error}, {above}"
 
 
 def limits(pain: Pain) -> str:

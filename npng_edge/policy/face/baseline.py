@@ -45,6 +45,9 @@ CREDIT_S = 3600.0
 """One quiet period moves the baseline by the allowance of so long at the most, however long ago the last one was."""
 DAY_S = 86_400.0
 HOUR_S = 3600.0
+UNREST = tuple(name for name in ACTION_UNITS if name not in {"AU11", "AU14", "AU16", "AU23", "AU24", "AU27"})
+"""Units whose movement means that a face is not at rest. The others are small, no rule reads them, and they would only
+add their noise."""
 
 _SPEECH = "see that nobody speaks with the patient"
 _SMILE = "wait until the smile is gone"
@@ -91,10 +94,13 @@ def begin_capture(state: BaselineState, now: float) -> BaselineState:
 
 
 def subtract(units: ActionUnits, baseline: Baseline) -> ActionUnits:
-    """The intensities above this patient's own rest, never below 0; closed eyes are taken as they are."""
+    """The intensities above this patient's own rest, never below 0; closed eyes are taken as they are.
+
+    From a unit whose rest is not known (see `_follow`) nothing is taken away.
+    """
     rest = baseline.offsets
-    above = {name: max(0.0, value - rest[name]) for name, value in units.intensity.items()}
-    return ActionUnits(MappingProxyType(above), units.eyes_closed)
+    above = {name: max(0.0, value - rest.get(name, 0.0)) for name, value in units.intensity.items()}
+    return ActionUnits(MappingProxyType(above), units.eyes_closed, units.deviation)
 
 
 def usable(baseline: Baseline, utc: float, settings: BaselineSettings) -> bool:
@@ -168,9 +174,12 @@ def _follow(present: Baseline, seen: Baseline, elapsed: float, settings: Baselin
     Each unit rises by at most `rise_per_day` and falls by at most `FALL` times that; then the whole step is shortened
     until PSPI of the face at rest rises by at most `rise_per_day` too. Shortening keeps that bound because PSPI is a
     sum of maxima, thus convex. The asymmetry is never moved: a new one is a sign, not a habit.
+
+    A baseline that an earlier version kept lacks the units that it did not read, none of them PSPI's: their rest is
+    what is seen now.
     """
     allowed = settings.rise_per_day * min(max(elapsed, 0.0), CREDIT_S) / DAY_S
-    rest = present.offsets
+    rest = {**seen.offsets, **present.offsets}
     apart = {name: seen.offsets[name] - rest[name] for name in ACTION_UNITS}
     step = {
         name: max(-FALL * allowed, min(allowed, change)) if abs(change) > STILL else 0.0
@@ -253,7 +262,7 @@ def _rest(samples: Sequence[Sample], origin: BaselineOrigin, utc: float) -> Base
 def _spread(samples: Sequence[Sample]) -> tuple[str, float]:
     """The unit that moved most and the range of the middle half of its values: a passing smile does not count."""
     spreads = {}
-    for name in ACTION_UNITS:
+    for name in UNREST:
         low, _, high = quantiles((sample.units.intensity[name] for sample in samples), n=4, method="inclusive")
         spreads[name] = high - low
     worst = max(spreads, key=spreads.__getitem__)

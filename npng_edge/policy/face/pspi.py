@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,3 +24,16 @@ def pspi(units: ActionUnits) -> float:
     """
     au = units.intensity
     return au["AU4"] + max(au["AU6"], au["AU7"]) + max(au["AU9"], au["AU10"]) + float(eyes_closed(units.eyes_closed))
+
+
+def pspi_error(units: ActionUnits) -> float | None:
+    """The error of `pspi` that the model's own expected errors come to; None: the model gives none.
+
+    Of two units whose larger counts, that one brings its error. Errors of different units are taken as independent, so
+    their squares add up. AU43 is 0 or 1 and taken as certain. The rule is our own.
+    """
+    error, au = units.deviation, units.intensity
+    if error is None:
+        return None
+    counted = ("AU4", max("AU6", "AU7", key=au.__getitem__), max("AU9", "AU10", key=au.__getitem__))
+    return math.hypot(*(error[name] for name in counted))

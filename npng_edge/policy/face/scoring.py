@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from npng_edge.policy.alarm.alarms import Finding
 from npng_edge.policy.face import baseline as baselines
 from npng_edge.policy.face import look_alike, pain_state
-from npng_edge.policy.face.pspi import pspi
+from npng_edge.policy.face.pspi import pspi, pspi_error
 from npng_edge.policy.rating import ratings
 from npng_edge.policy.state import Face
 from npng_edge.units import Assessment, BaselineOrigin, Reason
@@ -80,6 +80,7 @@ def score(patient: Patient, reading: Reading, moment: Moment, settings: Policy, 
     assessment = Assessment(
         time=reading.time,
         pspi=raw,
+        pspi_error=None if units is None else pspi_error(units),
         pspi_above_baseline=above,
         reasons=reasons,
         baseline=BaselineOrigin.NONE if rest is None else rest.origin,
@@ -97,7 +98,7 @@ def score(patient: Patient, reading: Reading, moment: Moment, settings: Policy, 
     findings = (
         *_pain(patient, reading, assessment, verdict, settings),
         _baseline(assessment),
-        _asymmetric(assessment, settings),
+        _asymmetric(assessment, reading, settings),
     )
     return Scored(Face(learning, alike, pain, window), profile, assessment, findings, capture)
 
@@ -133,10 +134,11 @@ def _asymmetry(reading: Reading, rest: Baseline | None) -> float | None:
     return max(0.0, reading.asymmetry - rest.asymmetry)
 
 
-def _asymmetric(made: Assessment, settings: Policy) -> Finding:
+def _asymmetric(made: Assessment, reading: Reading, settings: Policy) -> Finding:
     limit, found = settings.alarms.asymmetry, made.asymmetry
     evidence = None
     if found is not None and not SAME * limit <= found < limit:
         evidence = found >= limit
-    cause = f"The face is less symmetric than this patient's own, by {found:.2f}." if evidence else ""
+    where = f"; weaker: {reading.weaker}" if reading.weaker else ""
+    cause = f"The face is less symmetric than this patient's own, by {found:.2f}{where}." if evidence else ""
     return Finding("facial-asymmetry", evidence, cause)

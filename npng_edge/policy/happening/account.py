@@ -23,6 +23,8 @@ MOST_POINTS = 240
 """Samples of an episode's series."""
 LEAD_S = 5.0
 """Dynamics begin so long before the onset, so that the first rise is whole."""
+DIGITS = 3
+"""Of the figures of a series: all that they can mean, in a third of the space."""
 DYNAMICS_S = 600.0
 """Dynamics are of so much of an episode at the most, from its begin."""
 VITAL_SIGNS = ("heart_rate", "respiratory_rate", "spo2")
@@ -78,7 +80,8 @@ def account(running: Running, samples: Sequence[Sample], end: Moment, closing: C
         attended_s=sum(sample.people > 1 for sample in during) * SAMPLE_S,
         vitals=tuple(_change(sign, samples, onset) for sign in VITAL_SIGNS),
         dynamics=dynamics(moved),
-        series=tuple(replace(sample, time=round(sample.time - onset, 3)) for sample in _thinned(samples)),
+        series=tuple(_kept(sample, onset) for sample in _thinned(samples)),
+        units=ACTION_UNITS,
     )
 
 
@@ -109,6 +112,23 @@ def _change(sign: str, samples: Sequence[Sample], onset: float) -> VitalChange:
         median(during) if during else None,
         None if usual is None else max(during, key=lambda value: abs(value - usual), default=None),
     )
+
+
+def _kept(sample: Sample, onset: float) -> Sample:
+    """A sample of the series."""
+    return replace(
+        sample,
+        time=round(sample.time - onset, DIGITS),
+        pspi=_rounded(sample.pspi),
+        above=_rounded(sample.above),
+        pspi_error=_rounded(sample.pspi_error),
+        intensity=sample.intensity and tuple(round(value, DIGITS) for value in sample.intensity),
+        motion=sample.motion and tuple(round(value, DIGITS) for value in sample.motion),
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)
 
 
 def _thinned(samples: Sequence[Sample]) -> Sequence[Sample]:

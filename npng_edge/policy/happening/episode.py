@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
     from npng_edge.units import EyeClosure, LookAlike, Pose
 
+FIRST_UNITS: tuple[str, ...] = (
+    "AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU10", "AU12", "AU15", "AU17", "AU20", "AU25", "AU26",
+)  # fmt: skip
+"""What the first versions read, in their order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -26,7 +31,7 @@ class Sample:
     above: float | None = None
     """PSPI above baseline, 0..16; None without a baseline too."""
     intensity: tuple[float, ...] | None = None
-    """As seen, 0..5, in the order of `ACTION_UNITS`."""
+    """As seen, 0..5, in the order of the episode's `units`; in the ring, of `ACTION_UNITS`."""
     eyes: EyeClosure | None = None
     """Closure of each eye."""
     pose: Pose | None = None
@@ -45,6 +50,8 @@ class Sample:
     """Per cent."""
     look_alike: LookAlike | None = None
     """As the last reading of the half second had it."""
+    pspi_error: float | None = None
+    """The error that the model itself expects of `pspi`; None: not scored, or the model gave none."""
 
 
 class TriggerKind(str, Enum):
@@ -241,3 +248,6 @@ class Episode:
     """At the most 240 samples, evenly thinned, time from the onset."""
     responses: tuple[Response, ...] = ()
     """To the first 12 doses from the onset to an hour after the end, oldest first."""
+    units: tuple[str, ...] = FIRST_UNITS
+    """The action units of `series`, in the order of each sample's `intensity`. A record that does not say so is of the
+    fourteen units of the first versions."""

@@ -72,6 +72,7 @@ def sample(
         respiratory_rate=respiratory_rate,
         spo2=spo2,
         look_alike=None if assessment is None else assessment.look_alike,
+        pspi_error=None if assessment is None else assessment.pspi_error,
     )
 
 
@@ -134,6 +135,7 @@ def _mean(readings: tuple[Sample, ...], time: float) -> Sample:
         respiratory_rate=last.respiratory_rate,
         spo2=last.spo2,
         look_alike=last.look_alike,
+        pspi_error=_mean_of([one.pspi_error for one in readings if one.pspi_error is not None]),
     )
 
 

@@ -77,6 +77,8 @@ class Pain(Envelope):
     """Pseudonym; null: no patient is assigned, and nothing is scored."""
     pspi: Pspi | None
     """Prkachin-Solomon pain intensity of the face as seen, 0..16; null: not scored, see `reasons`."""
+    pspi_error: Pspi | None = None
+    """The error that the model itself expects of `pspi`; null: not scored, or the model gives none."""
     pspi_above_baseline: Pspi | None
     """The same above this patient's baseline; null: no score or no baseline."""
     baseline: BaselinePart
@@ -103,12 +105,14 @@ class Pain(Envelope):
     """Minutes of the last hour with the score at or above the threshold."""
     action_units: dict[str, Annotated[float, Field(ge=0, le=5)]] | None
     """Intensity by name, 0 absent, 1..5 = FACS A..E; null: not scored."""
+    action_unit_errors: dict[str, Annotated[float, Field(ge=0, le=5)]] | None = None
+    """The error that the model itself expects of each; null: not scored, or the model gives none."""
     eyes_closed: EyesPart | None
     """Closure of each eye; null: not scored."""
     pain_probability: Fraction | None
-    """By the learnt model; null: not scored or no such model."""
+    """By the learnt model; null: not scored."""
     pain_temporal: Fraction | None
-    """By the learnt model of the last seconds; null: not scored or no such model."""
+    """By the learnt model of the last seconds; null: not scored, or for less than a second."""
     vas_estimate: EstimatePart | None
     """Estimate of the patient's own rating, 0..10; null without ratings. Never a self-report."""
     sensitivity: Literal["sensitive", "medium", "insensitive"] | None
@@ -116,7 +120,7 @@ class Pain(Envelope):
     sensitivity_reason: Literal["too-few-ratings", "uncertain", "not-expressive"] | None
     """Why it is not known. `not-expressive`: the camera's pain alarm is unreliable for this patient."""
     asymmetry: Fraction | None
-    """Facial asymmetry above this patient's own; null: not scored or no such model."""
+    """Facial asymmetry above this patient's own; null: not scored, turned too far, or the own one not known."""
     look_alike: LookAlike | None
     """What raised PSPI is put down to instead of pain; null: nothing."""
     quality: Fraction | None
