@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib
 import json
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,10 @@ from npng_edge.publish.topics import MANNERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+with suppress(ImportError):
+    # It brings an LLVM, as the software rasteriser does: the process dies if that one came first.
+    importlib.import_module("torch._dynamo")
 
 
 @pytest.fixture

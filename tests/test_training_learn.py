@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
 import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from training.backbone import Net
+    from training.units.backbone import Net
 
 pytest.importorskip("scipy", reason="needs the extra `train`")
 pytest.importorskip("onnx", reason="needs the extra `train`")
@@ -27,13 +26,13 @@ from npng_edge.infer.mesh import FaceMesh
 from npng_edge.infer.pipeline import MESH, Pipeline
 from npng_edge.infer.runtime import Format, load
 from npng_edge.settings import Camera, Seeing
-from training import augment, card, evaluate, export, features, fit, learn
-from training.backbone import WIDTH
-from training.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples
-from training.gradients import DIRECTIONS
+from training.units import augment, export, features, fit, heads, learn
+from training.units.backbone import WIDTH
+from training.units.features import MOST, NEUTRAL_SHARES, OUTPUTS, SIDES, Examples
+from training.units.gradients import DIRECTIONS
 
 FACES = 160
-HINTS = 7
+HINTS = SIDES + 7
 CLIP = Path(__file__).parents[1] / "clips" / "patient.mp4"
 
 
@@ -49,7 +48,7 @@ def examples() -> Examples:
     landmarks[neutral, :6] = -0.2
     hints = rng.normal(1.0, 2.0, (FACES, HINTS)).astype(np.float32)
     crops = rng.integers(0, 255, (FACES, 112, 112), dtype=np.uint8)
-    return Examples(crops, landmarks, targets.astype(np.float32), people, neutral, hints)
+    return Examples(crops, landmarks, targets.astype(np.float32), people, np.arange(FACES), neutral, hints)
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +56,16 @@ def net(examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Net:
     return fit.fit(examples, 3, 0, tmp_path_factory.mktemp("net") / "net.pt", lambda *_: None)
 
 
+Whole: TypeAlias = tuple[learn.Learnt, learn.Calibration, heads.Heads]
+
+
 @pytest.fixture(scope="module")
-def learnt(examples: Examples, net: Net) -> tuple[learn.Learnt, learn.Calibration]:
+def learnt(examples: Examples, net: Net) -> Whole:
     found = export.features(examples)
     blend = learn.blend(net, found, examples.targets, (export.face_columns(), export.mesh_columns()))
     scores = blend(examples.crops, found)
-    return blend, learn.calibrate(scores, examples.targets, examples.neutral, NEUTRAL_SHARES, MOST)
+    calibration = learn.calibrate(scores, examples.targets, examples.neutral, NEUTRAL_SHARES, MOST)
+    return blend, calibration, heads.fit_heads(net, examples, examples, calibration(scores))
 
 
 def test_ridge_is_least_squares_when_nothing_holds_it_down() -> None:
@@ -88,15 +91,20 @@ def test_calibration_puts_neutral_faces_near_zero_and_keeps_the_order() -> None:
     assert calibration(np.array([[100.0]], np.float32)).item() == 5.0
 
 
-def test_the_exported_graph_computes_what_numpy_computes(
-    examples: Examples, learnt: tuple[learn.Learnt, learn.Calibration]
-) -> None:
-    scores, calibration = learnt
-    model = load(export.build(scores, calibration).SerializeToString(), Format.ONNX)
+def test_the_exported_graph_computes_what_numpy_computes(examples: Examples, learnt: Whole) -> None:
+    scores, calibration, others = learnt
+    model = load(export.build(*learnt).SerializeToString(), Format.ONNX)
     ActionUnitModel(model)  # refuses a graph of another shape
     expected = calibration(scores(examples.crops, export.features(examples)))
     np.testing.assert_allclose(export.outputs(model, examples), expected, atol=2e-3)
     assert np.corrcoef(expected[:, 8], examples.targets[:, 8])[0, 1] > 0.5
+    one = examples.rows(np.arange(1))
+    numbers = fit.seen(scores.net, one.crops)
+    _, _, sides, deviation, seen = model(one.crops, one.landmarks)
+    np.testing.assert_allclose(seen, numbers, atol=2e-3)
+    np.testing.assert_allclose(sides.reshape(1, SIDES), others.knee(others.sides(numbers)), atol=2e-3)
+    doubt = others.doubt(np.concatenate([numbers, expected[:1]], axis=1))
+    np.testing.assert_allclose(deviation, np.maximum(doubt, heads.LEAST * MOST), atol=2e-3)
 
 
 def test_the_net_is_taught_everything_that_is_known_in_equal_measure(examples: Examples) -> None:
@@ -152,8 +160,8 @@ def test_a_mirror_image_swaps_the_sides() -> None:
     assert [shapes[number - first] for number in order[first:]] == [
         "browDown_R", "browDown_L", "jawRight", "jawOpen", "jawLeft", "mouthLowerDown_R", "mouthLowerDown_L",
     ]  # fmt: skip
-    left = np.arange(features.MORE, features.MORE + features.UNITS)
-    np.testing.assert_array_equal(order[left], left + features.UNITS)
+    left = np.arange(SIDES // 2)
+    np.testing.assert_array_equal(order[left], left + SIDES // 2)
 
 
 def test_a_shard_is_read_as_the_device_would_and_mirrored_with_its_sides(tmp_path: Path) -> None:
@@ -163,11 +171,12 @@ def test_a_shard_is_read_as_the_device_would_and_mirrored_with_its_sides(tmp_pat
     x, y, side = int(face.box.x - 10), int(face.box.y - 10), int(face.box.width + 20)
     image = cv2.resize(frame.image[y : y + side, x : x + side], (224, 224))
     shapes = ["browDown_L", "browDown_R", "jawOpen"]
-    sides = np.zeros((1, 2, features.UNITS), np.float32)
+    units = SIDES // 2
+    sides = np.zeros((1, 2, units), np.float32)
     sides[0, 0, 2] = 4.0
     np.savez(
-        tmp_path / "shard.npz", image=image[np.newaxis], intensity=np.ones((1, 14)), eyes_closed=np.array([[0.9, 0.1]]),
-        identity=np.array([3]), neutral=np.array([False]), seed=np.array([24]), more=np.zeros((1, features.MORE)),
+        tmp_path / "shard.npz", image=image[np.newaxis], intensity=np.ones((1, units)),
+        eyes_closed=np.array([[0.9, 0.1]]), identity=np.array([3]), neutral=np.array([False]), seed=np.array([24]),
         sides=sides, lip_gap=np.array([0.5]), lid_gaps=np.array([[0.1, 0.8]]), coefficients=np.array([[0.7, 0.0, 0.2]]),
     )  # fmt: skip
     mesh = FaceMesh(open_model(Manifest.load(default_models_directory() / FILE_NAME), MESH))
@@ -180,14 +189,10 @@ def test_a_shard_is_read_as_the_device_would_and_mirrored_with_its_sides(tmp_pat
     first, second = found.hints
     np.testing.assert_allclose(first[-6:], [0.5, 0.1, 0.8, 0.7, 0.0, 0.2], atol=1e-6)
     np.testing.assert_allclose(second[-6:], [0.5, 0.8, 0.1, 0.0, 0.7, 0.2], atol=1e-6)
-    assert first[features.MORE + 2] == second[features.MORE + features.UNITS + 2] == 4.0
+    assert first[2] == second[units + 2] == 4.0
+    assert found.seeds.tolist() == [24, 24]
     alike = np.corrcoef(found.crops[0][:, ::-1].ravel(), found.crops[1].ravel())[0, 1]
     assert alike > 0.8
-
-
-def test_faces_far_away_are_small_and_have_a_border() -> None:
-    poor = evaluate.enlarged(np.zeros((100, 80, 3), np.uint8), 0.5)
-    assert poor.shape == (50 * 4 + 2 * 50, 40 * 4 + 2 * 50, 3)
 
 
 def test_gradient_features_are_those_of_the_definition(examples: Examples) -> None:
@@ -202,16 +207,18 @@ def test_gradient_features_are_those_of_the_definition(examples: Examples) -> No
     assert set(export.face_columns()) < set(range(export.SKIN_WIDTH))
 
 
-def test_eight_bits_cost_little_and_the_same_input_gives_the_same_file(examples: Examples, net: Net) -> None:
+def test_eight_bits_cost_little_and_the_same_input_gives_the_same_file(
+    examples: Examples, net: Net, learnt: Whole
+) -> None:
     rng = np.random.default_rng(4)
     width, outputs = export.SKIN_WIDTH + export.MESH, len(MOST)
     layers = [
         learn.Linear(rng.normal(0, 0.05, (rows, columns)).astype(np.float32), np.zeros(columns, np.float32))
         for rows, columns in ((WIDTH, outputs), (width, 32), (32, outputs), (width, outputs))
     ]
-    learnt = learn.Learnt(net, *layers)
+    blend = learn.Learnt(net, *layers)
     ones = np.ones_like(MOST)
-    large = export.build(learnt, learn.Calibration(-2 * ones, ones, 100 * ones)).SerializeToString()
+    large = export.build(blend, learn.Calibration(-2 * ones, ones, 100 * ones), learnt[2]).SerializeToString()
     small, again = (export.quantise(large, examples.rows(np.arange(32))) for _ in range(2))
     assert small == again
     assert len(small) < len(large)
@@ -227,25 +234,3 @@ def test_examples_survive_a_file_and_split_by_person(examples: Examples, tmp_pat
     fitted, held_out = joined.split()
     assert len(fitted) + len(held_out) == 2 * FACES
     assert not set(fitted.people) & set(held_out.people)
-
-
-def test_auc_counts_ties_half_and_knows_when_it_knows_nothing() -> None:
-    assert evaluate.auc([1, 2, 3, 4], [False, False, True, True]) == 1.0
-    assert evaluate.auc([1, 1, 1, 1], [False, True, False, True]) == 0.5
-    assert evaluate.auc([1, 2], [True, True]) is None
-
-
-def test_the_card_holds_the_figures_of_the_evaluation(
-    examples: Examples, learnt: tuple[learn.Learnt, learn.Calibration]
-) -> None:
-    model = load(export.build(*learnt).SerializeToString(), Format.ONNX)
-    results = {
-        "rendered": evaluate.evaluate_rendered(model, examples),
-        "speed": evaluate.measure(model, examples, {MESH: model}, calls=3),
-        "quantisation": dict.fromkeys(OUTPUTS, 0.0123),
-    }
-    text = card.tables(json.loads(json.dumps(results)))
-    assert f"| AU12 | {results['rendered']['outputs']['AU12']['pcc']:.2f} |" in text
-    assert "| 0.012 |" in text
-    assert " times the face mesh alone." in text
-    assert "Real people" not in text

@@ -14,10 +14,16 @@ pytest.importorskip("scipy", reason="needs the extra `train`")
 moderngl = pytest.importorskip("moderngl", reason="needs the extra `train`")
 
 from npng_edge.units import Pose  # noqa: E402
-from training import face_model, people, samples, shade, views, worn  # noqa: E402 - only where the extra is installed
-from training.expressions import (  # noqa: E402
+from training.world import (  # noqa: E402 - only where the extra is installed
+    face_model,
+    people,
+    samples,
+    shade,
+    views,
+    worn,
+)
+from training.world.expressions import (  # noqa: E402
     INNER_LIPS,
-    MORE_UNITS,
     SHAPES,
     WIDEST_LIDS_CM,
     Expression,
@@ -28,14 +34,14 @@ from training.expressions import (  # noqa: E402
     move,
     side_labels,
 )
-from training.paint import Canvas, blank  # noqa: E402
-from training.plans import PLANS, random_expression  # noqa: E402
-from training.render import Renderer, rotation  # noqa: E402
+from training.world.paint import Canvas, blank  # noqa: E402
+from training.world.plans import PLANS, random_expression  # noqa: E402
+from training.world.render import Renderer, rotation  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.face_model import FaceModel
+    from training.world.face_model import FaceModel
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +118,6 @@ def test_expressions_are_in_range_and_varied() -> None:
     assert shown >= set(ACTION_UNITS) - {"AU25"}
     laughs = [one.units for one in drawn if one.units.get("AU12", 0) > 2 and one.units.get("AU10", 0) > 1]
     assert sum("AU4" not in units for units in laughs) > len(laughs) / 2
-    assert shown >= set(MORE_UNITS)
     pains = [one.units for one in drawn if one.units.get("AU4", 0) > 2 and one.units.get("AU7", 0) > 2]
     assert len(pains) > 20
     assert sum(len(one.units) == 1 for one in drawn) > 40  # units of their own
@@ -252,8 +257,7 @@ def test_samples_are_complete(pictures: list[samples.Sample]) -> None:
         assert all(0.0 <= value <= 1.0 for value in sample.eyes_closed)
         assert all(0.0 <= value <= WIDEST_LIDS_CM for value in sample.lid_gaps)
         assert 0.0 <= sample.sides.min() <= sample.sides.max() <= 5.0
-        shown = [*sample.intensity.values(), *sample.more]
-        assert np.allclose(sample.sides.mean(axis=0), shown, atol=1e-5)
+        assert np.allclose(sample.sides.mean(axis=0), [*sample.intensity.values()], atol=1e-5)
     assert max(pictures[0].intensity.values()) == 0.0
 
 
@@ -265,8 +269,7 @@ def test_shards_hold_what_was_rendered(pictures: list[samples.Sample], tmp_path:
         assert np.array_equal(shard["image"][1], pictures[3].image)
         assert shard["intensity"].shape == (2, len(ACTION_UNITS))
         assert shard["identity"].tolist() == [250_000, 250_000]
-        assert shard["more"].shape == (2, len(MORE_UNITS))
-        assert shard["sides"].shape == (2, 2, len(ACTION_UNITS) + len(MORE_UNITS))
+        assert shard["sides"].shape == (2, 2, len(ACTION_UNITS))
         assert shard["lip_gap"].shape == (2,)
         assert shard["lid_gaps"].shape == (2, 2)
         assert shard["coefficients"].shape == (2, 57)

@@ -11,7 +11,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import cv2
 import numpy as np
@@ -22,11 +22,20 @@ from rich.progress import Progress, track
 from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model, refresh
 from npng_edge.infer.pipeline import MESH, OCCLUSION
 from npng_edge.infer.runtime import Format, Model, ModelError, load
-from training import card as cards
-from training import clips as synthetic
-from training import evaluate as evaluation
-from training import export, face_model, fit, genuine, learn, shards
-from training.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples
+from training import genuine
+from training.judge import ablate as ablation
+from training.judge import card as cards
+from training.judge import evaluate as evaluation
+from training.judge.evaluate_rendered import evaluate_rendered
+from training.judge.sights import sights
+from training.units import export, fit, heads, learn, shards
+from training.units.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples
+from training.world import clips as synthetic
+from training.world import face_model, sheets
+from training.world.traits import traits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
 console = Console()
@@ -38,7 +47,7 @@ Work = Annotated[Path, typer.Option(help="Folder for everything in between.")]
 Models = Annotated[Path, typer.Option(help="Folder with manifest.yaml, where the model and its card go.")]
 Face = Annotated[Path, typer.Option(help="The packed face model (`pack` makes it from the OBJ files).")]
 WORK = Path("work/training")
-HOME = default_models_directory()
+HOME, DOCS = default_models_directory(), Path("docs")
 
 
 @app.command()
@@ -49,28 +58,20 @@ def pack(objs: Annotated[Path, typer.Argument(help="FaceXModel/ of ICT-FaceKit."
 
 @app.command()
 def render(
-    count: Annotated[int, typer.Option(min=500, help="Pictures; a multiple of 500.")] = 11_000,
+    count: Annotated[int, typer.Option(min=500, help="Pictures; a multiple of 500.")] = 13_000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     work: Work = WORK,
     models: Models = HOME,
     face: Face = face_model.DEFAULT_PATH,
 ) -> None:
     """Render labelled faces, some six a second and process, and read them as the device would. Keeps what is there."""
-    os.environ.setdefault("LP_NUM_THREADS", "1")  # the software rasteriser's; more threads make it slower
     (work / "examples").mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(shards.make, start, work, models, face) for start in range(0, count, shards.PER_SHARD)]
-        try:
-            for job in track(as_completed(jobs), "rendering", total=len(jobs), console=console):
-                job.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    _together(workers, shards.make, [(start, work, models, face) for start in range(0, count, shards.PER_SHARD)])
 
 
 @app.command()
 def train(
-    steps: Annotated[int, typer.Option(min=1, help="Batches of 64 faces that the net is taught with.")] = 3_000,
+    steps: Annotated[int, typer.Option(min=1, help="Batches of 64 faces that the net is taught with.")] = 8_000,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     work: Work = WORK,
 ) -> None:
@@ -91,7 +92,8 @@ def train(
         learnt = learn.blend(net, export.features(fitted), fitted.targets, columns, seed)
         scores = learnt(held_out.crops, export.features(held_out))
         calibration = learn.calibrate(scores, held_out.targets, held_out.neutral, NEUTRAL_SHARES, MOST)
-    (work / "float.onnx").write_bytes(export.build(learnt, calibration).SerializeToString())
+        others = heads.fit_heads(net, fitted, held_out, calibration(scores))
+    (work / "float.onnx").write_bytes(export.build(learnt, calibration, others).SerializeToString())
     held_out.save(work / "held_out.npz")
     fitted.rows(np.arange(min(len(fitted), 512))).save(work / "calibration.npz")
     counts = {
@@ -119,13 +121,15 @@ def evaluate(
     work: Work = WORK,
     models: Models = HOME,
     real: Annotated[Path, typer.Option(help="Folder with real faces; see the docs.")] = SHARED / "real",
+    face: Face = face_model.DEFAULT_PATH,
 ) -> None:
     """Score the model in place on held-out rendered people and on real ones, and print the tables."""
     cv2.setNumThreads(1)
     model, held_out = _open(models, NAME), Examples.load(work / "held_out.npz")
     results: dict[str, Any] = {}
     with console.status("rendered people"):
-        results["rendered"] = evaluation.evaluate_rendered(model, held_out)
+        groups = traits(held_out.seeds, face_model.load(face))
+        results["rendered"] = evaluate_rendered(model, held_out, groups)
     with console.status("real people"):
         results |= evaluation.evaluate_real(real, models)
     others = {name: _open(models, name) for name in (MESH, OCCLUSION)}
@@ -142,6 +146,42 @@ def card(models: Models = HOME) -> None:
     results = json.loads((models / "action_units.json").read_text(encoding="utf-8"))
     entry = Manifest.load(models / FILE_NAME).entry(NAME)
     (models / "action_units.md").write_text(cards.page(results, entry), encoding="utf-8")
+
+
+@app.command()
+def ablate(
+    count: Annotated[int, typer.Option(min=500, help="Pictures of each world; a multiple of 500.")] = 1_000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    work: Work = WORK,
+    models: Models = HOME,
+    face: Face = face_model.DEFAULT_PATH,
+) -> None:
+    """Leave out one part of the rendered world at a time, and see how a linear learner then reads real faces."""
+    folder = work / "ablation"
+    _together(workers, ablation.make, [
+        (arm, start, folder, models, face)
+        for start in range(0, count, ablation.PER_SHARD) for arm in ablation.ARMS
+        if not ablation.place(arm, start, folder).exists()
+    ])  # fmt: skip
+    with console.status("real people") as status:
+        seen = sights(SHARED / "real", evaluation.CODED, models)
+        results = ablation.judge(folder, count, seen, lambda arm: status.update(f"taught without {arm}"))
+    _keep(models / "ablation.json", results)
+    (DOCS / "ablation.md").write_text(ablation.page(results), encoding="utf-8")
+    print(ablation.page(results))
+
+
+@app.command()
+def sheet(
+    docs: Annotated[Path, typer.Argument(help="Folder that the pictures go to.")] = DOCS,
+    face: Face = face_model.DEFAULT_PATH,
+) -> None:
+    """Draw sheets of rendered faces for people to look at: the world, and pain among its look-alikes."""
+    for name, drawn in (
+        ("rendered-world", sheets.sheet(sheets.WORLD, face)),
+        ("look-alikes", sheets.look_alikes(face)),
+    ):
+        cv2.imwrite(str(docs / f"{name}.jpg"), drawn, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 @app.command()
@@ -167,6 +207,19 @@ def genuine_(
         console.print(f"mean AUC {model['auc']:.3f} (0.5 is chance)")
     _keep(output, model)
     console.print(f"{output}: {genuine.WARNING}")
+
+
+def _together(workers: int, make: Callable[..., None], jobs: Sequence[tuple[Any, ...]]) -> None:
+    """Do jobs in processes of their own."""
+    os.environ.setdefault("LP_NUM_THREADS", "1")  # the software rasteriser's; more threads make it slower
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        under_way = [pool.submit(make, *job) for job in jobs]
+        try:
+            for job in track(as_completed(under_way), "rendering", total=len(under_way), console=console):
+                job.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _keep(path: Path, results: dict[str, Any]) -> None:

@@ -21,12 +21,12 @@ from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directo
 from npng_edge.infer.mesh import FaceMesh
 from npng_edge.infer.pipeline import MESH, OCCLUSION
 from npng_edge.infer.runtime import ModelError
-from training import face_model, samples
 from training.occlusion import card as cards
 from training.occlusion import evaluate as evaluation
 from training.occlusion import graph, net
 from training.occlusion.data import Samples
 from training.occlusion.data import paint as painted
+from training.world import face_model, samples
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
 console = Console()

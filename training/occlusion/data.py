@@ -100,7 +100,7 @@ def most_covered(cells: Floats, weights: Floats) -> Floats:
 
 
 def paint(shard: Path, mesh: FaceMesh, repeats: int, seed: int) -> Samples:
-    """Paint over the faces of one shard of `training.samples.write_shards`.
+    """Paint over the faces of one shard of `training.world.samples.write_shards`.
 
     Args:
         shard: the file.

@@ -9,10 +9,10 @@ import onnx
 from onnx import TensorProto, helper
 
 from npng_edge.infer.align import CROP
-from training.export import IR_VERSION, OPSET, Graph
 from training.int8 import to_int8
 from training.occlusion.data import CELLS, quarter_weights
 from training.occlusion.net import FLOOR, LAYERS
+from training.units.export import IR_VERSION, OPSET, Graph
 
 if TYPE_CHECKING:
     from training.occlusion.net import Net

@@ -1,0 +1,1 @@
+"""How well the action-unit model reads rendered and real faces, and the pages that say so."""

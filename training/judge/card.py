@@ -1,0 +1,93 @@
+"""The model card: what the action-unit model is, and what the last evaluation found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from npng_edge.infer.pipeline import MESH
+from training.datasets.table import table
+from training.judge import card_goals, card_real
+from training.judge.card_real import neutral
+from training.judge.figures import estimated, figure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from npng_edge.infer.manifest import Entry
+
+TEMPLATE = Path(__file__).with_name("card.template.md")
+
+
+def page(results: Mapping[str, Any], entry: Entry) -> str:
+    """The card as Markdown.
+
+    Args:
+        results: of the last evaluation.
+        entry: of the model in the manifest.
+    """
+    training, rendered = results["training"], results["rendered"]
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        file=entry.file,
+        size=entry.size,
+        sha256=entry.sha256,
+        faces=f"{training['faces']:,}",
+        people=f"{training['people']:,}",
+        held_out=f"{training['held_out']:,}",
+        held_people=rendered["people"],
+        steps=training["steps"],
+        batch=training["batch"],
+        weak=card_goals.weak(results),
+        tables=tables(results),
+    )
+
+
+def tables(results: Mapping[str, Any]) -> str:
+    """All figures of an evaluation as Markdown; what stands in brackets is a 95 % interval over people."""
+    rendered = results["rendered"]
+    parts = [card_goals.goals(results), _rendered(rendered, results["quantisation"]), _groups(rendered)]
+    return "\n\n".join([*parts, *card_real.tables(results), _speed(results["speed"])])
+
+
+def _rendered(rendered: Mapping[str, Any], loss: Mapping[str, float]) -> str:
+    rows = [
+        (name, estimated(row["pcc"]), estimated(row["mae"]), figure(row["icc"]), figure(row["auc"]),
+         f"{loss[name]:.3f}")
+        for name, row in rendered["outputs"].items()
+    ]  # fmt: skip
+    pain = rendered["pspi"]
+    rows.append(("PSPI", estimated(pain["pcc"]), estimated(pain["mae"]), figure(pain["icc"]), "-", "-"))
+    return (
+        "## Rendered people the weights were not fitted to\n\n"
+        f"{rendered['faces']} faces of {rendered['people']} people; calibration was done on the same people.\n"
+        "PCC, mean absolute error and ICC(3,1) against the true intensity, AUC of present (1 or more; an eye: half\n"
+        "closed) against absent; in brackets, here and below, the 95 % interval when people are drawn anew. The last\n"
+        "column is what 8 bits cost: the mean absolute change of the output.\n\n"
+        + table(("output", "PCC", "error", "ICC(3,1)", "AUC", "8-bit change"), rows)
+        + f"\n\nNeutral rendered faces: {neutral(rendered['neutral'])}."
+    )
+
+
+def _groups(rendered: Mapping[str, Any]) -> str:
+    rows = (
+        (row["trait"], row["group"], str(row["faces"]), figure(row["units_pcc"]), figure(row["pspi_pcc"]),
+         figure(row["pspi_mae"]))
+        for row in rendered["groups"]
+    )  # fmt: skip
+    return (
+        "### By pose, light, skin, age, shape, things worn and size\n\n"
+        "The same rendered faces. The first figure is the mean PCC of AU4, 6, 7, 9 and 10.\n\n"
+        + table(("trait", "group", "faces", "PCC of units", "PSPI PCC", "PSPI error"), rows)
+    )
+
+
+def _speed(speed: Mapping[str, Any]) -> str:
+    others = speed["others_us"]
+    besides = ", ".join(f"{name} {took:.0f}" for name, took in others.items())
+    part = (sum(others.values()) + speed["model_us"]) / others[MESH]
+    return (
+        "## Speed\n\n"
+        f"One thread, {speed['processor']}: the model {speed['model_us']:.0f} microseconds per face, alignment and\n"
+        f"normalisation {speed['prepare_us']:.0f}, all together {speed['whole_us']:.0f} (medians). What else looks at\n"
+        f"every frame: {besides}. The sum of the models is {part:.2f} times the face mesh alone."
+    )

@@ -1,0 +1,101 @@
+"""How well the shipped model does: rendered people held out, all real material that is there, and its speed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from npng_edge.infer.action_units import ActionUnitModel, prepare
+from npng_edge.infer.pipeline import Pipeline
+from npng_edge.settings import Seeing
+from training.judge.evaluate_clip import evaluate_clip
+from training.judge.evaluate_stills import evaluate_coded, evaluate_expressions, evaluate_frl, read
+from training.judge.faces import SMALL, Finder, coded
+from training.judge.fairness import evaluate_groups, tones
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from npng_edge.infer.runtime import Model
+    from training.units.features import Examples
+
+CODED = Path(__file__).with_name("real_units.csv")
+"""Units that an AI assistant, no FACS coder, saw in the pictures of `expressions/`."""
+
+
+def evaluate_real(data: Path, models: Path) -> dict[str, Any]:
+    """All real material there is below a folder; what is absent is left out.
+
+    Args:
+        data: a folder with `frl_london/`, `expressions/` and `distress_then_smile.mp4`.
+        models: the folder with the manifest.
+    """
+    pipeline = Pipeline(Seeing(models=models))
+    results: dict[str, Any] = {}
+    if (folder := data / "frl_london").is_dir():
+        pictures = read(pipeline, folder)
+        results["frl"] = evaluate_frl(pictures)
+        results["frl_small"] = evaluate_frl(read(pipeline, folder, SMALL))
+        results["groups"] = evaluate_groups(pictures, tones(Finder(models), folder, pictures))
+    if (folder := data / "expressions").is_dir():
+        units = coded(CODED)
+        for name, width in (("", None), ("_small", SMALL)):
+            pictures = read(pipeline, folder, width)
+            results[f"expressions{name}"] = evaluate_expressions(pictures)
+            results[f"coded{name}"] = evaluate_coded(pictures, units)
+    if (clip := data / "distress_then_smile.mp4").is_file():
+        pipeline.reset()
+        results["clip"] = evaluate_clip(pipeline, clip)
+    return results
+
+
+def measure(model: Model, examples: Examples, others: Mapping[str, Model], calls: int = 500) -> dict[str, Any]:
+    """Microseconds per face on one core of this machine, preparation and model apart.
+
+    Args:
+        model: the shipped one, opened with one thread.
+        examples: anything; the first face is used.
+        others: by name, what else looks at every frame; the face mesh must be one.
+        calls: to take the median of.
+    """
+    crop, mesh = examples.crops[:1], examples.landmarks[:1]
+    picture = np.ascontiguousarray(np.broadcast_to(crop[0, :, :, np.newaxis], (*crop.shape[1:], 3)))
+    points = np.ascontiguousarray(mesh[0] * np.float32(50.0) + np.array([56.0, 34.0, 0.0], np.float32))
+    return {
+        "processor": processor(),
+        "prepare_us": _median_us(lambda: prepare(picture, points), calls),
+        "model_us": _median_us(lambda: model(crop, mesh), calls),
+        "whole_us": _median_us(lambda: ActionUnitModel(model).read(picture, points), calls),
+        "others_us": {name: _median_us(partial(other, *_anything(other)), calls) for name, other in others.items()},
+    }
+
+
+def _anything(model: Model) -> list[npt.NDArray[Any]]:
+    """Inputs that a model takes."""
+    rng = np.random.default_rng(1)
+    sizes = [tuple(size if isinstance(size, int) else 1 for size in tensor.shape) for tensor in model.inputs]
+    return [rng.random(size).astype(tensor.dtype) for size, tensor in zip(sizes, model.inputs, strict=True)]
+
+
+def _median_us(call: Callable[[], object], calls: int) -> float:
+    took = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        call()
+        took.append(time.perf_counter() - start)
+    return float(np.median(took) * 1e6)
+
+
+def processor() -> str:
+    """Model and number of cores; nothing that names the machine."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"

@@ -1,0 +1,1 @@
+"""The action-unit model: what it is taught with, how, and the graph that is shipped."""
