@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # MediaPipe asks for numpy 1 and an old protobuf: it never enters $(VENV).
 MEDIAPIPE := .venv-mediapipe
+# The converters to LiteRT ask for other versions of nearly everything, and for Python 3.12.
+LITERT := .venv-litert
 # Raspberry Pi OS: picamera2 comes with the system and only works with the system's numpy 1 or 2.
 SYSTEM_PACKAGES := $(shell $(PYTHON) -c 'import picamera2' 2>/dev/null && echo --system-site-packages)
 CONSTRAINTS := $(shell $(PYTHON) -c 'import picamera2, numpy; assert numpy.__version__ < "2"' 2>/dev/null \
@@ -27,7 +29,7 @@ define need
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types bench faults load soak fuzz models contract simulate matrix verify-units constraints clean
+.PHONY: help setup run test lint types bench faults load soak fuzz models litert contract simulate matrix verify-units constraints clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +64,13 @@ bench: models  ## Measure speed, memory and start on this machine, beside MediaP
 		$(PYTHON) -m venv $(MEDIAPIPE) && $(MEDIAPIPE)/bin/python -m pip install -q mediapipe==0.10.21 \
 		&& $(MEDIAPIPE)/bin/python -c 'import mediapipe'; } || rm -rf $(MEDIAPIPE)
 	$(BIN)/python -m bench $$([ -d $(MEDIAPIPE) ] && echo --mediapipe $(MEDIAPIPE)/bin/python)
+
+litert: models  ## Convert our models to LiteRT into work/litert (needs python3.12 and the extra `train`)
+	$(call need,command -v python3.12,python3.12-venv)
+	@[ -x $(LITERT)/bin/python ] || { python3.12 -m venv $(LITERT) && $(LITERT)/bin/pip install -q onnx2tf==2.6.9; }
+	@$(LITERT)/bin/pip install -q ai-edge-litert==2.3.0 ai-edge-quantizer==0.10.0
+	rm -rf work/litert
+	$(BIN)/python -m training.litert --converter $(LITERT)/bin/python --output work/litert
 
 faults: models  ## Break beds, broker, network, disk and clock while alarms are on their way: nothing may be lost
 	$(call need,command -v mosquitto,mosquitto)

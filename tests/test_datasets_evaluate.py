@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -171,14 +173,22 @@ def test_nothing_goes_into_the_repository(tmp_path: Path) -> None:
 
 def test_a_candidate_is_written_beside_the_results_and_can_be_judged(tmp_path: Path) -> None:
     root = make_disfa(tmp_path / "set", dict.fromkeys(("SN001", "SN002", "SN003", "SN004", "SN005"), "pain"))
-    run("finetune", "disfa", root, "--output", tmp_path / "out", "--every", "25")
+    adapt = ("finetune", "disfa", root, "--output", tmp_path / "out", "--every", "25", "--signed-by", "Dr Lee")
+    run(*adapt)
     candidate = tmp_path / "out" / "candidate"
-    assert "| AU6 | yes |" in (candidate / "action_units.md").read_text(encoding="utf-8")
+    card = (candidate / "action_units.md").read_text(encoding="utf-8")
+    assert re.search(r"\| AU6 \| (line|new weights) \| yes \|", card)
+    assert "| signed by | Dr Lee, 20" in card
+    kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "out" / "faces").glob("*.npz")}
+    assert len(kept) == 5
+    shutil.rmtree(candidate)
+    run(*adapt)  # no picture is read again
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept
     run("evaluate", "disfa", root, "--output", tmp_path / "out", "--every", "25")
     run("evaluate", "disfa", root, "--output", tmp_path / "judged", "--every", "25", "--models", candidate)
     before, after = (results(tmp_path / at, "disfa")["by"]["AU6"]["loso"] for at in ("out", "judged"))
     assert after["mae"] < before["mae"]
-    assert after["pcc"] == pytest.approx(before["pcc"], abs=0.02)
+    assert after["pcc"] > before["pcc"] - 0.02
 
 
 def test_a_folder_without_frames_is_a_mistake(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import cv2
 import typer
@@ -17,16 +17,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from npng_edge.infer.manifest import default_models_directory
+from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory
 from npng_edge.infer.pipeline import Pipeline
 from npng_edge.infer.runtime import ModelError
 from npng_edge.settings import Seeing
 from training.datasets import finetune, table
 from training.datasets.evaluate import evaluate, gather, sequences
+from training.datasets.faces import FaceReader, KeptFaces
 from training.datasets.labelled import DataSetError
 from training.datasets.sets import SETS
 from training.datasets.store import Readings
-from training.datasets.targets import Gathered, count_labels
+from training.datasets.targets import count_labels
+
+if TYPE_CHECKING:
+    from npng_edge.analyze import Reader
+    from training.datasets.labelled import DataSet
+    from training.datasets.targets import Gathered
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
 console = Console()
@@ -70,8 +76,10 @@ def evaluate_(  # noqa: PLR0913 - the options of one command
     models: Models = HOME,
 ) -> None:
     """Score a set and print the table that papers print. Stopped, it goes on where it was."""
-    pipeline = _open(output, models)
-    gathered = _read(name.value, root, output, every, pipeline)
+    _outside(output, models)
+    pipeline = Pipeline(Seeing(models=models))
+    kept = Readings(output / "readings.jsonl", _about(name.value, every, pipeline))
+    gathered = _gather(SETS[name.value], root, every, pipeline, kept)
     results = evaluate(SETS[name.value], gathered, calibrate.value)
     results |= {"every": every, "models": dict(pipeline.models)}
     stem = f"{name.value}-{calibrate.value}"
@@ -82,34 +90,53 @@ def evaluate_(  # noqa: PLR0913 - the options of one command
 
 
 @app.command(name="finetune")
-def finetune_(name: Name, root: Root, output: Output, every: Every = 1, models: Models = HOME) -> None:
-    """Recalibrate the action units on a set: a candidate with its card, in the output folder."""
-    gathered = _read(name.value, root, output, every, _open(output, models))
-    folder = finetune.write(models, output, SETS[name.value], gathered, finetune.learn(gathered))
+def finetune_(  # noqa: PLR0913 - the options of one command
+    name: Name,
+    root: Root,
+    output: Output,
+    signed_by: Annotated[str | None, typer.Option(help="Who vouches that the set may be used so.")] = None,
+    *,
+    backbone: Annotated[bool, typer.Option("--backbone", help="Teach the net further as well; takes long.")] = False,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Batches of 32 faces that the net is taught with.")
+    ] = finetune.STEPS,
+    every: Every = 1,
+    models: Models = HOME,
+) -> None:
+    """Adapt the action units to a set: a candidate with its card, in the output folder; the shipped model stays."""
+    _outside(output, models)
+    reader, dataset = FaceReader(Seeing(models=models)), SETS[name.value]
+    kept = KeptFaces(output / "readings.jsonl", _about(name.value, every, reader), reader)
+    _gather(dataset, root, every, reader, kept)
+    faces = kept.faces(dataset, sequences(dataset, root, every))
+    shipped = Manifest.load(models / FILE_NAME)
+    with console.status("adapting") as status:
+        small = shipped.path(shipped.entry(finetune.NAME)).read_bytes()
+        candidate = finetune.learn(small, faces, steps if backbone else 0, status.update)
+    folder = finetune.write(models, output, dataset, faces, candidate, signed_by=signed_by)
     Pipeline(Seeing(models=folder))  # it must be one that a device can open
     console.print(f"{folder}: a candidate, with its card; nobody has released it", soft_wrap=True)
 
 
-def _open(output: Path, models: Path) -> Pipeline:
-    """The device's pipeline, once it is certain that nothing goes into the repository."""
-    if output.resolve().is_relative_to(REPOSITORY):
-        raise DataSetError(
-            f"{output}: is in the repository, where nothing of a licensed set may go; give another folder"
-        )
+def _outside(output: Path, models: Path) -> None:
+    """Make certain that nothing goes into the repository, or among the models."""
+    for folder, what in ((REPOSITORY, "the repository"), (models, "the folder of the models")):
+        if output.resolve().is_relative_to(folder.resolve()):
+            raise DataSetError(f"{output}: is in {what}, where nothing of a licensed set may go; give another folder")
     output.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
-    return Pipeline(Seeing(models=models))
 
 
-def _read(name: str, root: Path, output: Path, every: int, pipeline: Pipeline) -> Gathered:
+def _about(name: str, every: int, reader: Pipeline | FaceReader) -> dict[str, Any]:
+    return {"schema": "npng/dataset-readings/1", "set": name, "every": every, "models": dict(reader.models)}
+
+
+def _gather(dataset: DataSet, root: Path, every: int, reader: Reader, kept: Readings) -> Gathered:
     """Read a set, or go on where it was stopped."""
-    dataset = SETS[name]
     # All labels are read before the first picture, so that a mistake is found now and not after hours.
     total = sum(1 for _ in track(sequences(dataset, root, every), "labels", console=console))
-    about = {"schema": "npng/dataset-readings/1", "set": name, "every": every, "models": dict(pipeline.models)}
-    kept = Readings(output / "readings.jsonl", about)
     found = track(sequences(dataset, root, every), "reading", total=total, console=console)
-    return gather(dataset, found, pipeline, kept)
+    return gather(dataset, found, reader, kept)
 
 
 def main() -> None:

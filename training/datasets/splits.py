@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import LeaveOneGroupOut, train_test_split
+from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, train_test_split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,3 +50,15 @@ def by_subject(subjects: npt.NDArray[np.str_]) -> Iterator[Fold]:
     if len(np.unique(subjects)) > 1:
         for train, test in LeaveOneGroupOut().split(subjects, groups=subjects):
             yield Fold(train, test)
+
+
+def by_people(subjects: npt.NDArray[np.str_], most: int) -> Iterator[Fold]:
+    """At most so many folds, each of whole people: for what takes long to learn.
+
+    Args:
+        subjects: (n,) whose each item is, of two people or more.
+        most: Folds.
+    """
+    folds = GroupKFold(min(most, len(np.unique(subjects))))
+    for train, test in folds.split(subjects, groups=subjects):
+        yield Fold(train, test)

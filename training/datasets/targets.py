@@ -14,7 +14,7 @@ from npng_edge.units import ActionUnits, EyeClosure
 from training.datasets.reading import EYES, Score
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from training.datasets.labelled import DataSet, Labelled
     from training.datasets.reading import SequenceReading
@@ -30,7 +30,7 @@ PEAK = 0.9
 """Quantile of PSPI that stands for a sequence: its peak, without the highest tenth of the frames, where errors are."""
 PAIN_UNITS = {"AU4", "AU6", "AU7", "AU9", "AU10", EYES}
 WIDE_OPEN = "AU27"
-"""Opens the mouth wider than AU26, which is not coded beside it: where the model has no AU27, either is its AU26."""
+"""Opens the mouth wider than AU26, which is not coded beside it; the model's AU26 counts either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Gathered:
         for one, score in scored:
             if one.pspi is not None:
                 self._items[PSPI].add(subject, one.pspi, score.pspi)
-            for name, truth in _truths(self._set.units, one.units, score.units):
+            for name, truth in truths(self._set.units, one.units, score.units):
                 self._items[name].add(subject, truth, score.units[name])
         if scored:
             peak = float(np.quantile([score.pspi for _, score in scored], PEAK))
@@ -198,17 +198,23 @@ def _contradicts(one: Labelled) -> bool:
     return pspi(ActionUnits(known, EyeClosure(closed, closed))) != one.pspi
 
 
-def _truths(
-    coded: Sequence[str], units: Mapping[str, float | None] | None, read: Mapping[str, float]
+def truths(
+    coded: Sequence[str], units: Mapping[str, float | None] | None, read: Container[str]
 ) -> Iterator[tuple[str, float | None]]:
-    """The units that the set codes in every frame and the model reads, and how strong they are in this one."""
+    """The units that the set codes in every frame and the model reads, and how strong they are in this one.
+
+    Args:
+        coded: All units that the set codes.
+        units: Of this frame; None: it was not coded. A unit without intensity is None.
+        read: What the model reads.
+    """
     if units is None:
         return
     for name in coded:
         if name not in read:
             continue
         values = [units.get(name, 0.0)]
-        if name == "AU26" and WIDE_OPEN not in read:
+        if name == "AU26":
             values.append(units.get(WIDE_OPEN, 0.0))
         truth = None if None in values else max(value for value in values if value is not None)
         # PSPI knows closed eyes as 0 or 1, whatever their coders wrote.

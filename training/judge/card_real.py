@@ -97,9 +97,9 @@ def _coded(found: Sequence[Mapping[str, Any]], small: Sequence[Mapping[str, Any]
     return (
         "## Real people, units seen by an uncertified annotator\n\n"
         "An AI assistant, no FACS coder, judged sheets of these pictures by eye\n"
-        "(`training/judge/real_units.csv`): present or absent, left empty in doubt. AU43 is the less closed eye. The last column is what OpenFace 2 reached on\n"
-        "**other** faces, posed and coded by experts, 48 pixels wide: the sets differ, so it does not say who reads\n"
-        "better.\n\n"
+        "(`training/judge/real_units.csv`): present or absent, left empty in doubt. AU43 is the less closed eye.\n"
+        "The last column is what OpenFace 2 reached on **other** faces, posed and coded by experts, 48 pixels\n"
+        "wide: the sets differ, so it does not say who reads better.\n\n"
         + table(
             ("unit", "with / without it", "not scored", "AUC", f"with / without at {SMALL} pixels", "not scored",
              f"AUC at {SMALL} pixels", "OpenFace 2, other faces"), rows
