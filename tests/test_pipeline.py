@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data" / "real"
-STEPS = {"detect", "mesh", "pose", "quality", "action_units", "motion", "total"}
+STEPS = {"detect", "mesh", "pose", "quality", "action_units", "pain", "asymmetry", "motion", "total"}
 
 
 @pytest.fixture(scope="module")
@@ -219,9 +219,7 @@ class _Failing:
 def test_a_failing_model_is_told_in_the_reading_and_logged_once(
     nets: Nets, patient: list[Image], caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = Pipeline(
-        Seeing(search_s=0.01), Nets(nets.detector, FaceMesh(_Failing()), nets.occlusion, nets.action_units, {})
-    )
+    broken = Pipeline(Seeing(search_s=0.01), replace(nets, mesh=FaceMesh(_Failing())))
 
     with caplog.at_level(logging.ERROR):
         readings = [broken.read(frame) for frame in frames(patient[:5], 10.0)]

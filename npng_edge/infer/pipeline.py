@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from npng_edge.infer.acquire import KNOWN_FACE, acquire
 from npng_edge.infer.action_units import ActionUnitModel
 from npng_edge.infer.align import align, normalise_landmarks, place
+from npng_edge.infer.asymmetry import AsymmetryModel, AsymmetryWatch, Sides
 from npng_edge.infer.detector import make_detector
 from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model
 from npng_edge.infer.mesh import SIDE, FaceMesh, Region
 from npng_edge.infer.motion import MotionMeter
 from npng_edge.infer.occlusion import OcclusionModel
+from npng_edge.infer.pain import PainCourse, PainModel, TemporalPainModel
 from npng_edge.infer.people import People, continues, inside, overlap
 from npng_edge.infer.pose import head_pose
 from npng_edge.infer.quality import Measures, assess, outside, sharpness_and_exposure
@@ -25,6 +27,7 @@ from npng_edge.units import Box, Face, Reading, Reason
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from npng_edge.infer.action_units import Expression
     from npng_edge.infer.detection import Detector
     from npng_edge.infer.detector import Opener
     from npng_edge.infer.mesh import Fit
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MESH, OCCLUSION, ACTION_UNITS = "face-landmark", "occlusion", "action-units"
+PAIN, PAIN_TEMPORAL, ASYMMETRY = "pain", "pain-temporal", "asymmetry"
 """Names in the manifest."""
 MIN_PRESENCE = 0.5
 """The mesh net's belief below which a region holds no face."""
@@ -56,6 +60,9 @@ class Nets:
     mesh: FaceMesh
     occlusion: OcclusionModel
     action_units: ActionUnitModel
+    pain: PainModel
+    pain_temporal: TemporalPainModel
+    asymmetry: AsymmetryModel
     hashes: Mapping[str, str]
     """SHA-256 of each model file, by the model's name."""
 
@@ -75,14 +82,24 @@ class Nets:
         mesh = FaceMesh(opener(manifest, MESH, seeing.threads))
         occlusion = OcclusionModel(opener(manifest, OCCLUSION, seeing.threads))
         action_units = ActionUnitModel(opener(manifest, ACTION_UNITS, seeing.threads))
-        # A detector of several nets names them after itself.
-        used = (seeing.detector, MESH, OCCLUSION, ACTION_UNITS)
+        pain = PainModel(opener(manifest, PAIN, seeing.threads))
+        pain_temporal = TemporalPainModel(opener(manifest, PAIN_TEMPORAL, seeing.threads))
+        asymmetry = AsymmetryModel(opener(manifest, ASYMMETRY, seeing.threads))
+        used = {MESH, OCCLUSION, ACTION_UNITS, PAIN, PAIN_TEMPORAL, ASYMMETRY}
         return cls(
             detector,
             mesh,
             occlusion,
             action_units,
-            {entry.name: entry.sha256 for entry in manifest.models if entry.name.startswith(used)},
+            pain,
+            pain_temporal,
+            asymmetry,
+            {
+                entry.name: entry.sha256
+                for entry in manifest.models
+                # A detector of several nets names them after itself.
+                if entry.name in used or entry.name.startswith(seeing.detector)
+            },
         )
 
 
@@ -115,6 +132,10 @@ class Pipeline:
         self._roll: float | None = None
         self._rolls = self._rolls_to_try()
         self._next_search = self._next_count = float("-inf")
+        self._seen: Expression | None = None
+        self._sides: Sides | None = None
+        self._course = PainCourse(self._nets.pain_temporal)
+        self._watch = self._new_watch()
 
     @property
     def models(self) -> Mapping[str, str]:
@@ -125,7 +146,8 @@ class Pipeline:
     def timings(self) -> Mapping[str, float]:
         """Seconds per step of the last picture.
 
-        The steps are detect, mesh, pose, quality, action_units and motion (those done), and total.
+        The steps are detect, mesh, pose, quality, action_units, pain, asymmetry and motion (those done), and
+        total.
         """
         return MappingProxyType(self._timings)
 
@@ -176,8 +198,8 @@ class Pipeline:
         return (self._people.in_view, self._people.in_bed) if self._people else (0, 0)
 
     def _follow_and_compare(self, frame: Frame) -> Reading:
-        """Read the patient, and measure what moved since the last picture."""
-        reading = self._follow(frame)
+        """Read the patient, judge the last seconds, and measure what moved since the last picture."""
+        reading = self._compare(frame, self._judge(frame, self._follow(frame), self._course), self._watch)
         self._lap = time.perf_counter()
         try:
             motion = self._motion.measure(frame, reading.face)
@@ -187,14 +209,44 @@ class Pipeline:
         self._done("motion")
         return replace(reading, motion=motion)
 
+    def _judge(self, frame: Frame, reading: Reading, course: PainCourse | None) -> Reading:
+        """Add what the models of pain say; a picture by itself has no course."""
+        self._lap = time.perf_counter()
+        try:
+            temporal = course.see(frame.time, self._seen) if course else None
+            probability = self._nets.pain.probability(self._seen) if self._seen else None
+        except Exception as error:  # noqa: BLE001 - a score must not be lost for want of a figure beside it
+            self._log_once(frame, error)
+            return reading
+        self._done("pain")
+        return replace(reading, pain_probability=probability, pain_temporal=temporal)
+
+    def _compare(self, frame: Frame, reading: Reading, watch: AsymmetryWatch) -> Reading:
+        """Add how the two sides of the face compare."""
+        self._lap = time.perf_counter()
+        try:
+            found = watch.see(frame.time, self._sides)
+        except Exception as error:  # noqa: BLE001 - a score must not be lost for want of a figure beside it
+            self._log_once(frame, error)
+            return reading
+        self._done("asymmetry")
+        return replace(reading, asymmetry=found.probability, weaker=found.weaker) if found else reading
+
+    def _new_watch(self) -> AsymmetryWatch:
+        return AsymmetryWatch(self._nets.asymmetry, self._nets.action_units)
+
     def _follow(self, frame: Frame) -> Reading:
         """Follow the patient's mesh, or search for the patient when there is none."""
+        self._seen = self._sides = None
         fit = self._track(frame)
         if fit is None and frame.time >= self._next_search:
             fit = self._search(frame)
         if fit is None:
             self._region = None
             return _no_score(frame, *self._counts, Reason.NO_FACE)
+        if self._box is None or not continues(self._box, fit.box):
+            self._course.reset()
+            self._watch.reset()
         self._region, self._box = fit.following, fit.box
         self._roll = self._region.roll
         return self._score(frame, fit, *self._counts)
@@ -239,6 +291,7 @@ class Pipeline:
 
     def _look_once(self, frame: Frame) -> Reading:
         """Find the largest face at the first roll angle that shows any."""
+        self._seen = self._sides = None
         seen: list[Seen] = []
         for roll in self._nets.detector.rolls:
             seen += self._faces(frame.image, roll, ())
@@ -250,7 +303,8 @@ class Pipeline:
         fit = self._refit(frame.image, region) if region else None
         if fit is None:
             return _no_score(frame, len(seen), in_bed, Reason.NO_FACE)
-        return self._score(frame, fit, len(seen), in_bed)
+        reading = self._judge(frame, self._score(frame, fit, len(seen), in_bed), None)
+        return self._compare(frame, reading, self._new_watch())
 
     def _faces(self, image: Image, roll: float, known: Sequence[Seen]) -> list[Seen]:
         """Faces rolled by about `roll` degrees that the mesh confirms, without those known already."""
@@ -300,8 +354,12 @@ class Pipeline:
         )
         quality, reasons = assess(measures, pose, self._seeing.quality)
         self._done("quality")
-        units = None if reasons else self._nets.action_units.score(crop, normalise_landmarks(fit.in_drawn, placement))
+        if not reasons:
+            mesh = normalise_landmarks(fit.in_drawn, placement)
+            self._seen = self._nets.action_units.score(crop, mesh)
+            self._sides = Sides(mesh, crop, self._seen.features, pose)
         self._done("action_units")
+        units = self._seen.units if self._seen else None
         return Reading(frame.sequence, frame.time, people, Face(fit.box, pose, quality), units, reasons, in_bed)
 
 
