@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,12 +22,12 @@ pytest.importorskip("moderngl", reason="needs the extra `train`")
 from npng_edge.infer.manifest import default_models_directory
 from npng_edge.infer.pipeline import MESH
 from npng_edge.units import ACTION_UNITS, ActionUnits, EyeClosure
-from training.judge import card, evaluate, faces, fairness, intervals
+from training.judge import card, evaluate, faces, fairness, intervals, rest
 from training.judge.evaluate_clip import PARTS, evaluate_clip
 from training.judge.evaluate_rendered import evaluate_rendered
 from training.judge.evaluate_stills import Still, evaluate_coded, evaluate_expressions, evaluate_frl
 from training.judge.groups import named, stepped
-from training.units.features import OUTPUTS, Examples
+from training.units.features import OUTPUTS, SIDES, Examples
 from training.world import face_model, samples, traits
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class Perfect:
         del crop
         values, count = mesh.reshape(1, -1), len(ACTION_UNITS)
         rest = (
-            np.zeros((1, 2, count), np.float32),
+            values[:, count + 2 : 3 * count + 2].reshape(1, 2, count),
             np.zeros((1, count + 2), np.float32),
             np.zeros((1, 256), np.float32),
         )
@@ -194,10 +195,11 @@ def examples(count: int = 160) -> Examples:
     flat = np.zeros((count, 468 * 3), np.float32)
     flat[:, : targets.shape[1]] = targets
     seeds = np.arange(count)
-    nothing = np.zeros((count, 0), np.float32)
+    sides = rng.uniform(0, 5, (count, SIDES)).astype(np.float32)
+    flat[:, targets.shape[1] : targets.shape[1] + SIDES] = sides
     crops = np.zeros((count, 112, 112), np.uint8)
     meshes = flat.reshape(count, 468, 3)
-    return Examples(crops, meshes, targets.astype(np.float32), seeds // 8, seeds, neutral, nothing)
+    return Examples(crops, meshes, targets.astype(np.float32), seeds // 8, seeds, neutral, sides)
 
 
 def test_rendered_people_are_judged_and_the_card_says_so() -> None:
@@ -213,7 +215,7 @@ def test_rendered_people_are_judged_and_the_card_says_so() -> None:
     speed = {"processor": "a machine", "prepare_us": 1.0, "model_us": 1.0, "whole_us": 2.0, "others_us": {MESH: 2.0}}
     results: dict[str, Any] = {"rendered": found, "quantisation": dict.fromkeys(OUTPUTS, 0.0123), "speed": speed}
     text = card.tables(json.loads(json.dumps(results)))
-    assert "| AU12 | 1.00 (1.00-1.00) | 0.00 (0.00-0.00) | 1.00 | 1.00 | 0.012 |" in text
+    assert "| AU12 | 1.00 (1.00-1.00) | 0.00 (0.00-0.00) | 1.00 | 1.00 | 1.00 | - | 0.012 |" in text
     assert "| light | infra-red | 50 | 1.00 | 1.00 | 0.00 |" in text
     assert "The sum of the models is 1.50 times the face mesh alone." in text
     assert "Real people" not in text
@@ -268,3 +270,24 @@ def test_a_seed_tells_again_what_its_picture_shows() -> None:
         sharp = stepped([abs(sample.pose.yaw)], traits.YAWS)
         assert told["yaw"].of[row] == sharp.of[0]
     assert all(groups.of[0] == groups.of[1] and len(groups.of) == 3 for groups in told.values())
+
+
+def test_a_neutral_face_is_used_in_every_way_and_judged_on_others() -> None:
+    rng = np.random.default_rng(8)
+    people = np.repeat(np.arange(40), 8)
+    neutral = np.arange(320) % 8 == 0
+    truth = np.where(neutral[:, None], 0.0, rng.uniform(0.0, 2.0, (320, len(OUTPUTS)))).astype(np.float32)
+    truth[:, -2:] = np.minimum(truth[:, -2:], 1.0)
+    own = rng.uniform(0.2, 1.5, (40, len(OUTPUTS))).astype(np.float32)[people]
+    own[:, -2:] = 0.0
+    crops, meshes = np.zeros((320, 112, 112), np.uint8), np.zeros((320, 468, 3), np.float32)
+    faces = Examples(crops, meshes, truth, people, np.arange(320), neutral, np.zeros((320, 1), np.float32))
+    rows, found = rest.ways(truth + own, faces)
+    assert len(rows) == 20 * 7
+    assert not neutral[rows].any()
+    errors = {way: float(np.abs(told - truth[rows]).mean()) for way, told in found.items()}
+    as_read, taken_away, alone, both = errors.values()
+    assert taken_away < 1e-5
+    assert both < alone < as_read
+    nobody, nothing = rest.ways(truth, replace(faces, neutral=np.zeros(320, np.bool_)))
+    assert (len(nobody), nothing) == (0, {})

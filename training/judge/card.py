@@ -12,7 +12,7 @@ from training.judge.card_real import neutral
 from training.judge.figures import estimated, figure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from npng_edge.infer.manifest import Entry
 
@@ -45,25 +45,31 @@ def page(results: Mapping[str, Any], entry: Entry) -> str:
 def tables(results: Mapping[str, Any]) -> str:
     """All figures of an evaluation as Markdown; what stands in brackets is a 95 % interval over people."""
     rendered = results["rendered"]
-    parts = [card_goals.goals(results), _rendered(rendered, results["quantisation"]), _groups(rendered)]
+    parts = [
+        card_goals.goals(results),
+        _rendered(rendered, results["quantisation"]),
+        _groups(rendered),
+        _rest(rendered["rest"]),
+    ]
     return "\n\n".join([*parts, *card_real.tables(results), _speed(results["speed"])])
 
 
 def _rendered(rendered: Mapping[str, Any], loss: Mapping[str, float]) -> str:
     rows = [
         (name, estimated(row["pcc"]), estimated(row["mae"]), figure(row["icc"]), figure(row["auc"]),
-         f"{loss[name]:.3f}")
+         figure(row["sides_pcc"]), figure(row["doubt_pcc"]), f"{loss[name]:.3f}")
         for name, row in rendered["outputs"].items()
     ]  # fmt: skip
     pain = rendered["pspi"]
-    rows.append(("PSPI", estimated(pain["pcc"]), estimated(pain["mae"]), figure(pain["icc"]), "-", "-"))
+    rows.append(("PSPI", estimated(pain["pcc"]), estimated(pain["mae"]), figure(pain["icc"]), "-", "-", "-", "-"))
     return (
         "## Rendered people the weights were not fitted to\n\n"
         f"{rendered['faces']} faces of {rendered['people']} people; calibration was done on the same people.\n"
         "PCC, mean absolute error and ICC(3,1) against the true intensity, AUC of present (1 or more; an eye: half\n"
-        "closed) against absent; in brackets, here and below, the 95 % interval when people are drawn anew. The last\n"
-        "column is what 8 bits cost: the mean absolute change of the output.\n\n"
-        + table(("output", "PCC", "error", "ICC(3,1)", "AUC", "8-bit change"), rows)
+        "closed) against absent; in brackets, here and below, the 95 % interval when people are drawn anew. Sides:\n"
+        "PCC of left less right, read against true. Doubt: PCC of the expected with the actual error; what expects\n"
+        "it was fitted to these people. The last column is what 8 bits cost: the mean absolute change.\n\n"
+        + table(("output", "PCC", "error", "ICC(3,1)", "AUC", "sides", "doubt", "8-bit change"), rows)
         + f"\n\nNeutral rendered faces: {neutral(rendered['neutral'])}."
     )
 
@@ -78,6 +84,20 @@ def _groups(rendered: Mapping[str, Any]) -> str:
         "### By pose, light, skin, age, shape, things worn and size\n\n"
         "The same rendered faces. The first figure is the mean PCC of AU4, 6, 7, 9 and 10.\n\n"
         + table(("trait", "group", "faces", "PCC of units", "PSPI PCC", "PSPI error"), rows)
+    )
+
+
+def _rest(found: Sequence[Mapping[str, Any]]) -> str:
+    rows = (
+        (row["way"], str(row["faces"]), str(row["people"]), figure(row["units_pcc"]), figure(row["pspi_pcc"]),
+         figure(row["pspi_mae"]))
+        for row in found
+    )  # fmt: skip
+    return (
+        "### With the person's own neutral face\n\n"
+        "Faces that are not neutral, of rendered people with a neutral picture. The device takes the neutral\n"
+        "face away; the maps (ridge regressions) were learnt from the other half of these people.\n\n"
+        + table(("way", "faces", "people", "PCC of units", "PSPI PCC", "PSPI error"), rows)
     )
 
 

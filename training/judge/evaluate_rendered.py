@@ -12,8 +12,9 @@ from npng_edge.units import ACTION_UNITS, ActionUnits, EyeClosure
 from training.datasets.metrics import auc, icc_3_1
 from training.judge.evaluate_stills import low
 from training.judge.intervals import estimate
+from training.judge.rest import ways
 from training.units import export
-from training.units.features import OUTPUTS
+from training.units.features import OUTPUTS, SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,14 +42,20 @@ def evaluate_rendered(model: Model, examples: Examples, traits: Mapping[str, Gro
         examples: of people held out.
         traits: per trait the group of each row, as of `traits.traits`.
     """
-    read, truth, people = export.outputs(model, examples), examples.targets, examples.people
+    intensity, closed, sides, deviation, _ = export.told(model, examples)
+    read, truth, people = np.concatenate([intensity, closed], axis=1), examples.targets, examples.people
+    leaning, true_leaning = _leaning(sides), _leaning(examples.hints[:, :SIDES].reshape(sides.shape))
     pain, true_pain = (np.array([pspi(units(row)) for row in rows]) for rows in (read, truth))
     outputs = {}
     for column, name in enumerate(OUTPUTS):
         score, true = read[:, column], truth[:, column]
         absent = true <= (0.02 if name.startswith("eye") else 0.1)
         clear = absent | (true >= PRESENT[column])
-        outputs[name] = agreement(score, true, people) | {"auc": auc(~absent[clear], score[clear].astype(np.float64))}
+        outputs[name] = agreement(score, true, people) | {
+            "auc": auc(~absent[clear], score[clear].astype(np.float64)),
+            "doubt_pcc": correlation(deviation[:, column], np.abs(score - true)),
+            "sides_pcc": correlation(leaning[:, column], true_leaning[:, column]) if name in ACTION_UNITS else None,
+        }
     return {
         "faces": len(examples),
         "people": len(np.unique(people)),
@@ -60,7 +67,19 @@ def evaluate_rendered(model: Model, examples: Examples, traits: Mapping[str, Gro
             for trait, groups in traits.items()
             for name, rows in groups.members(FEWEST)
         ],
+        "rest": _rest(read, examples, true_pain),
     }
+
+
+def _rest(read: Floats, examples: Examples, true_pain: Floats) -> list[dict[str, Any]]:
+    """What a neutral face of the same person brings."""
+    rows, found = ways(read, examples)
+    every = np.arange(len(rows))
+    return [
+        {"way": way, "people": len(np.unique(examples.people[rows]))}
+        | _group(every, told, examples.targets[rows], np.array([pspi(units(row)) for row in told]), true_pain[rows])
+        for way, told in found.items()
+    ]
 
 
 def agreement(score: Floats, truth: Floats, people: Indices) -> dict[str, Any]:
@@ -70,6 +89,12 @@ def agreement(score: Floats, truth: Floats, people: Indices) -> dict[str, Any]:
         "mae": estimate(lambda rows: float(np.abs(score[rows] - truth[rows]).mean()), people),
         "icc": icc_3_1(np.stack([truth, score], axis=1).astype(np.float64)),
     }
+
+
+def _leaning(sides: Floats) -> Floats:
+    """(n, units) how much stronger the person's left is than the right."""
+    difference: Floats = sides[:, 0] - sides[:, 1]
+    return difference
 
 
 def correlation(score: Floats, truth: Floats) -> float | None:

@@ -182,10 +182,15 @@ def features(examples: Examples) -> Floats:
     return np.concatenate([model(part.crops, part.landmarks)[0] for part in examples.batches()])
 
 
+def told(model: Model, examples: Examples) -> tuple[Floats, ...]:
+    """All that a model for one face a call says of many, in the order of `SHAPES`."""
+    rows = [model(part.crops, part.landmarks) for part in examples.batches(1)]
+    return tuple(np.concatenate(part) for part in zip(*rows, strict=True))
+
+
 def outputs(model: Model, examples: Examples) -> Floats:
-    """Intensities and closures that a model for one face a call reads from many, (n, 22)."""
-    rows = [model(part.crops, part.landmarks)[:2] for part in examples.batches(1)]
-    return np.concatenate([np.concatenate(row, axis=1) for row in rows])
+    """Intensities and closures, (n, 22)."""
+    return np.concatenate(told(model, examples)[:2], axis=1)
 
 
 def quantise(model: bytes, examples: Examples) -> bytes:
