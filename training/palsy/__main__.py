@@ -73,7 +73,7 @@ def render(
 
 @app.command()
 def compare(
-    faces: Annotated[int, typer.Option(min=64, help="That the backbones learn action units from.")] = 2_000,
+    faces: Annotated[int, typer.Option(min=64, help="That the backbones learn action units from.")] = 20_000,
     seed: Seed = 0,
     work: Work = WORK,
 ) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 BATCH = 32
 RATE, MOMENTUM, DECAY = 0.02, 0.9, 5e-4
-EPOCHS = 6
+EPOCHS = 12
 """At the most; the learning rate falls to nothing over so many."""
 PATIENCE = 2
 """Epochs without a better loss on the part to stop by, after which learning ends."""
