@@ -159,9 +159,8 @@ class Bed:
     def close(self) -> None:
         """Make sure that nothing is left."""
         if self._process is not None:
-            if not self.ended(0.0):
-                self.send(signal.SIGKILL)
-                self.ended(END_S)
+            self._signal(signal.SIGKILL)
+            self.ended(END_S)
             self._process = None
 
     def _listens(self) -> bool:
@@ -171,10 +170,15 @@ class Bed:
             return caught is not None and bool(int(caught[1], 16) & 1 << signal.SIGTERM - 1)
         return False
 
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to a life that may end by itself at this very moment; its exit code tells how it ended."""
+        with suppress(ProcessLookupError):
+            if not self.ended(0.0):
+                self.send(number)
+
     def _end(self, number: signal.Signals) -> None:
         assert self._process is not None
-        if not self.ended(0.0):
-            self.send(number)
+        self._signal(number)
         expected = -signal.SIGKILL if number is signal.SIGKILL else 0
         if not self.ended(END_S):
             self.deaths.append(HUNG)
