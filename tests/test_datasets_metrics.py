@@ -144,3 +144,7 @@ def test_a_unit_of_unknown_strength_counts_as_present_and_not_as_a_strength() ->
     assert found["balance"] == 0.5
     assert found["accuracy"] == 1.0
     assert found["mae"] == pytest.approx((0.5 + 0.5 + 0.0) / 3)
+
+
+def test_the_mean_of_nothing_is_not_known() -> None:
+    assert (metrics.mean([1.0, 2.0]), metrics.mean(np.array([True, False])), metrics.mean([])) == (1.5, 0.5, None)

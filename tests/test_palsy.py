@@ -137,7 +137,7 @@ def test_folds_keep_people_together(faces: Faces) -> None:
 
 def test_faces_are_read_as_they_were_saved(faces: Faces, tmp_path: Path) -> None:
     faces.save(tmp_path / "000000.npz")
-    again = Faces.load([tmp_path / "000000.npz"])
+    again = Faces.load(tmp_path / "000000.npz")
     for name, array in vars(faces).items():
         np.testing.assert_array_equal(getattr(again, name), array)
 

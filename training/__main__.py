@@ -6,8 +6,6 @@ its evaluation and its card go to `models/`. The same seeds give the same model.
 
 from __future__ import annotations
 
-import json
-import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,18 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import cv2
 import numpy as np
 import typer
-from rich.console import Console
 from rich.progress import Progress, track
 
-from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model, refresh
+from npng_edge.infer.manifest import FILE_NAME, Manifest
 from npng_edge.infer.pipeline import MESH, OCCLUSION
-from npng_edge.infer.runtime import Format, Model, ModelError, load
+from npng_edge.infer.runtime import Format, load
 from training import genuine
+from training.commands import console, keep, kept, opened, put, rendered, run
 from training.judge import ablate as ablation
 from training.judge import card as cards
 from training.judge import evaluate as evaluation
 from training.judge.evaluate_rendered import evaluate_rendered
 from training.judge.sights import sights
+from training.options import HOME, SHARED, WORK, Face, Models, Real, Seed, Work
 from training.units import export, fit, heads, learn, shards
 from training.units.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples
 from training.world import clips as synthetic
@@ -38,16 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
-console = Console()
 
 NAME = "action-units"
-SHARED = face_model.DEFAULT_PATH.parent
-
-Work = Annotated[Path, typer.Option(help="Folder for everything in between.")]
-Models = Annotated[Path, typer.Option(help="Folder with manifest.yaml, where the model and its card go.")]
-Face = Annotated[Path, typer.Option(help="The packed face model (`pack` makes it from the OBJ files).")]
-WORK = Path("work/training")
-HOME, DOCS = default_models_directory(), Path("docs")
+DOCS = Path("docs")
 
 
 @app.command()
@@ -72,14 +64,13 @@ def render(
 @app.command()
 def train(
     steps: Annotated[int, typer.Option(min=1, help="Batches of 64 faces that the net is taught with.")] = 8_000,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Seed = 0,
     work: Work = WORK,
 ) -> None:
     """Fit the model to the rendered faces and calibrate it on people it has not seen. Goes on where it was stopped."""
-    found = sorted((work / "examples").glob("??????.npz"))
-    if not found:
-        raise typer.BadParameter(f"{work / 'examples'} is empty: run `python -m training render` first")
-    fitted, held_out = Examples.join([Examples.load(path) for path in track(found, "loading", console=console)]).split()
+    found = rendered(work / "examples", "training render")
+    with console.status("loading"):
+        fitted, held_out = Examples.load(*found).split()
     with Progress(console=console) as progress:
         task = progress.add_task("teaching the net", total=steps)
 
@@ -100,7 +91,7 @@ def train(
         "faces": len(fitted), "people": len(np.unique(fitted.people)), "held_out": len(held_out),
         "steps": steps, "batch": fit.BATCH, "seed": seed,
     }  # fmt: skip
-    _keep(work / "training.json", counts)
+    keep(work / "training.json", counts)
     console.print(f"fitted to {len(fitted)} faces, calibrated on {len(held_out)}: {work / 'float.onnx'}")
 
 
@@ -109,41 +100,39 @@ def quantise(work: Work = WORK, models: Models = HOME) -> None:
     """Bring the weights to 8 bits, say what it costs, and put the model into place."""
     held_out, large = Examples.load(work / "held_out.npz"), (work / "float.onnx").read_bytes()
     small = export.quantise(large, Examples.load(work / "calibration.npz"))
-    (models / "action_units.onnx").write_bytes(small)
     before, after = (export.outputs(load(model, Format.ONNX), held_out) for model in (large, small))
-    _keep(work / "quantisation.json", dict(zip(OUTPUTS, np.abs(after - before).mean(axis=0).tolist(), strict=True)))
-    entry = refresh(models / FILE_NAME, NAME)
-    console.print(f"{models / entry.file}: {entry.size} bytes, SHA-256 {entry.sha256}")
+    keep(work / "quantisation.json", dict(zip(OUTPUTS, np.abs(after - before).mean(axis=0).tolist(), strict=True)))
+    put(models, NAME, small)
 
 
 @app.command()
 def evaluate(
     work: Work = WORK,
     models: Models = HOME,
-    real: Annotated[Path, typer.Option(help="Folder with real faces; see the docs.")] = SHARED / "real",
+    real: Real = SHARED / "real",
     face: Face = face_model.DEFAULT_PATH,
 ) -> None:
     """Score the model in place on held-out rendered people and on real ones, and print the tables."""
     cv2.setNumThreads(1)
-    model, held_out = _open(models, NAME), Examples.load(work / "held_out.npz")
+    model, held_out = opened(models, NAME), Examples.load(work / "held_out.npz")
     results: dict[str, Any] = {}
     with console.status("rendered people"):
         groups = traits(held_out.seeds, face_model.load(face))
         results["rendered"] = evaluate_rendered(model, held_out, groups)
     with console.status("real people"):
         results |= evaluation.evaluate_real(real, models)
-    others = {name: _open(models, name) for name in (MESH, OCCLUSION)}
+    others = {name: opened(models, name) for name in (MESH, OCCLUSION)}
     results["speed"] = evaluation.measure(model, held_out, others)
     for part in ("training", "quantisation"):
-        results[part] = json.loads((work / f"{part}.json").read_text(encoding="utf-8"))
-    _keep(models / "action_units.json", results)
+        results[part] = kept(work / f"{part}.json")
+    keep(models / "action_units.json", results)
     print(cards.tables(results))
 
 
 @app.command()
 def card(models: Models = HOME) -> None:
     """Write the model card from the last evaluation; no figure in it is typed by hand."""
-    results = json.loads((models / "action_units.json").read_text(encoding="utf-8"))
+    results = kept(models / "action_units.json")
     entry = Manifest.load(models / FILE_NAME).entry(NAME)
     (models / "action_units.md").write_text(cards.page(results, entry), encoding="utf-8")
 
@@ -166,7 +155,7 @@ def ablate(
     with console.status("real people") as status:
         seen = sights(SHARED / "real", evaluation.CODED, models)
         results = ablation.judge(folder, count, seen, lambda arm: status.update(f"taught without {arm}"))
-    _keep(models / "ablation.json", results)
+    keep(models / "ablation.json", results)
     (DOCS / "ablation.md").write_text(ablation.page(results), encoding="utf-8")
     print(ablation.page(results))
 
@@ -205,13 +194,12 @@ def genuine_(
         console.print(f"fold {number}: {len(fold['subjects'])} unseen subjects, {fold['episodes']} episodes, {score}")
     if model["auc"] is not None:
         console.print(f"mean AUC {model['auc']:.3f} (0.5 is chance)")
-    _keep(output, model)
+    keep(output, model)
     console.print(f"{output}: {genuine.WARNING}")
 
 
 def _together(workers: int, make: Callable[..., None], jobs: Sequence[tuple[Any, ...]]) -> None:
     """Do jobs in processes of their own."""
-    os.environ.setdefault("LP_NUM_THREADS", "1")  # the software rasteriser's; more threads make it slower
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         under_way = [pool.submit(make, *job) for job in jobs]
         try:
@@ -222,17 +210,5 @@ def _together(workers: int, make: Callable[..., None], jobs: Sequence[tuple[Any,
             raise
 
 
-def _keep(path: Path, results: dict[str, Any]) -> None:
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
-def _open(models: Path, name: str) -> Model:
-    return open_model(Manifest.load(models / FILE_NAME), name)
-
-
 if __name__ == "__main__":
-    try:
-        app()
-    except ModelError as error:
-        console.print(f"[red]{error}[/red]")
-        raise SystemExit(1) from error
+    run(app)

@@ -8,7 +8,6 @@ it for the bench. A model that cannot be converted stays as it is, and the reaso
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from onnx import helper, numpy_helper
 from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, describe, dump, write_atomically
 from npng_edge.infer.manifest import refresh as refreshed
 from npng_edge.infer.runtime import Format, ModelError, load
+from training.commands import keep
 from training.datasets.graph import dequantised
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = parser.parse_args(argv)
     found = convert(given.models, given.output, given.converter, given.faces if given.faces.is_file() else None)
     results = [{name: getattr(one, name) for name in one.__slots__} for one in found]
-    (given.output / "litert.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    keep(given.output / "litert.json", results)
     for one in found:
         apart = "" if one.difference_int8 is None else f"; 8 bits differ by {one.difference_int8:.2g} on average"
         clean = one.problem or f"clean, differs by {one.difference:.1g} at the most{apart}"

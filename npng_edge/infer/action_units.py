@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from npng_edge.infer.align import CROP, align, normalise_landmarks, place
-from npng_edge.infer.runtime import ModelError
+from npng_edge.infer.runtime import checked
 from npng_edge.units import ACTION_UNITS, ActionUnits, EyeClosure
 
 if TYPE_CHECKING:
@@ -49,14 +49,7 @@ class ActionUnitModel:
         Raises:
             ModelError: If its inputs or outputs are not those of an action-unit model.
         """
-        inputs = tuple((tensor.dtype, tensor.shape) for tensor in model.inputs)
-        outputs = tuple(tensor.shape for tensor in model.outputs)
-        if inputs != INPUTS or outputs != OUTPUTS:
-            raise ModelError(
-                f"this is no action-unit model: it takes {inputs} and gives {outputs}, where {INPUTS} and {OUTPUTS} "
-                "are wanted; check which file the manifest names"
-            )
-        self._model = model
+        self._model = checked(model, "action-unit model", INPUTS, OUTPUTS)
 
     def read(self, image: Bytes, landmarks: Floats, placement: Placement | None = None) -> Expression:
         """Score one face in a picture.

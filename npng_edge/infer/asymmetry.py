@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from npng_edge.infer.action_units import FEATURES
-from npng_edge.infer.runtime import ModelError
+from npng_edge.infer.runtime import checked
 
 if TYPE_CHECKING:
     from npng_edge.infer.action_units import ActionUnitModel
@@ -95,14 +95,7 @@ class AsymmetryModel:
         Raises:
             ModelError: If its inputs or outputs are not those of an asymmetry model.
         """
-        inputs = tuple((tensor.dtype, tensor.shape) for tensor in model.inputs)
-        outputs = tuple(tensor.shape for tensor in model.outputs)
-        if inputs != INPUTS or outputs != OUTPUTS:
-            raise ModelError(
-                f"this is no asymmetry model: it takes {inputs} and gives {outputs}, where {INPUTS} and {OUTPUTS} are "
-                "wanted; check which file the manifest names"
-            )
-        self._model = model
+        self._model = checked(model, "asymmetry model", INPUTS, OUTPUTS)
 
     def score(self, mesh: Floats, features: Floats, mirrored: Floats) -> Look:
         """Compare the sides.

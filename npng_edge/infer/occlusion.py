@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from npng_edge.infer.align import CROP
-from npng_edge.infer.runtime import ModelError
+from npng_edge.infer.runtime import checked
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,10 +29,7 @@ class OcclusionModel:
         Raises:
             ModelError: If its input or output is not that of an occlusion model.
         """
-        found = [(tensor.dtype, tensor.shape) for tensor in (*model.inputs, *model.outputs)]
-        if found != [("uint8", (1, CROP, CROP)), ("float32", (1,))]:
-            raise ModelError(f"this is no occlusion model: its input and output are {found}; check the manifest")
-        self._model = model
+        self._model = checked(model, "occlusion model", [("uint8", (1, CROP, CROP))], [(1,)])
 
     def covered(self, crop: npt.NDArray[np.uint8]) -> float:
         """The part of the face that is covered, 0..1.

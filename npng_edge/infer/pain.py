@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from npng_edge.infer.action_units import FEATURES
-from npng_edge.infer.runtime import ModelError
+from npng_edge.infer.runtime import checked
 from npng_edge.units import ACTION_UNITS
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class PainModel:
         Raises:
             ModelError: If its inputs or output are not those of a pain model.
         """
-        self._model = _checked(model, ((1, FEATURES), (1, NUMBERS)), "pain model")
+        self._model = _checked(model, "pain model", (1, FEATURES), (1, NUMBERS))
 
     def probability(self, seen: Expression) -> float:
         """Of pain, 0..1.
@@ -68,8 +68,8 @@ class TemporalPainModel:
         Raises:
             ModelError: If its inputs or output are not those of a model of some seconds.
         """
-        shapes = ((1, STEPS, FEATURES), (1, STEPS, NUMBERS), (1, STEPS, 1))
-        self._model = _checked(model, shapes, "model of pain over some seconds")
+        shapes = (1, STEPS, FEATURES), (1, STEPS, NUMBERS), (1, STEPS, 1)
+        self._model = _checked(model, "model of pain over some seconds", *shapes)
 
     def probability(self, features: Floats, units: Floats, seen: Floats) -> float:
         """Of pain in the last of these steps, 0..1.
@@ -152,12 +152,8 @@ def numbers(seen: Expression) -> Floats:
     return np.array([*(seen.units.intensity[unit] for unit in ACTION_UNITS), eyes.left, eyes.right], np.float32)
 
 
-def _checked(model: Model, shapes: tuple[tuple[int, ...], ...], what: str) -> Model:
-    found = [(tensor.dtype, tensor.shape) for tensor in (*model.inputs, *model.outputs)]
-    wanted = [("float32", shape) for shape in (*shapes, (1, 1))]
-    if found != wanted:
-        raise ModelError(f"this is no {what}: its inputs and output are {found}, where {wanted} are wanted")
-    return model
+def _checked(model: Model, what: str, *shapes: tuple[int, ...]) -> Model:
+    return checked(model, what, [("float32", shape) for shape in shapes], [(1, 1)])
 
 
 def _probability(outputs: tuple[npt.NDArray[np.float32], ...]) -> float:

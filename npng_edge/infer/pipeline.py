@@ -200,37 +200,41 @@ class Pipeline:
     def _follow_and_compare(self, frame: Frame) -> Reading:
         """Read the patient, judge the last seconds, and measure what moved since the last picture."""
         reading = self._compare(frame, self._judge(frame, self._follow(frame), self._course), self._watch)
-        self._lap = time.perf_counter()
-        try:
-            motion = self._motion.measure(frame, reading.face)
-        except Exception as error:  # noqa: BLE001 - a score must not be lost for want of a figure beside it
-            self._log_once(frame, error)
-            return reading
-        self._done("motion")
-        return replace(reading, motion=motion)
+
+        def add() -> Reading:
+            return replace(reading, motion=self._motion.measure(frame, reading.face))
+
+        return self._beside("motion", frame, reading, add)
 
     def _judge(self, frame: Frame, reading: Reading, course: PainCourse | None) -> Reading:
         """Add what the models of pain say; a picture by itself has no course."""
-        self._lap = time.perf_counter()
-        try:
+
+        def add() -> Reading:
             temporal = course.see(frame.time, self._seen) if course else None
             probability = self._nets.pain.probability(self._seen) if self._seen else None
-        except Exception as error:  # noqa: BLE001 - a score must not be lost for want of a figure beside it
-            self._log_once(frame, error)
-            return reading
-        self._done("pain")
-        return replace(reading, pain_probability=probability, pain_temporal=temporal)
+            return replace(reading, pain_probability=probability, pain_temporal=temporal)
+
+        return self._beside("pain", frame, reading, add)
 
     def _compare(self, frame: Frame, reading: Reading, watch: AsymmetryWatch) -> Reading:
         """Add how the two sides of the face compare."""
+
+        def add() -> Reading:
+            found = watch.see(frame.time, self._sides)
+            return replace(reading, asymmetry=found.probability, weaker=found.weaker) if found else reading
+
+        return self._beside("asymmetry", frame, reading, add)
+
+    def _beside(self, step: str, frame: Frame, reading: Reading, add: Callable[[], Reading]) -> Reading:
+        """The reading with what a step adds to it, or as it was when the step fails."""
         self._lap = time.perf_counter()
         try:
-            found = watch.see(frame.time, self._sides)
+            more = add()
         except Exception as error:  # noqa: BLE001 - a score must not be lost for want of a figure beside it
             self._log_once(frame, error)
             return reading
-        self._done("asymmetry")
-        return replace(reading, asymmetry=found.probability, weaker=found.weaker) if found else reading
+        self._done(step)
+        return more
 
     def _new_watch(self) -> AsymmetryWatch:
         return AsymmetryWatch(self._nets.asymmetry, self._nets.action_units)

@@ -69,6 +69,30 @@ class Model(Protocol):
         """
 
 
+def checked(
+    model: Model, what: str, inputs: Sequence[tuple[str, tuple[int, ...]]], outputs: Sequence[tuple[int, ...]]
+) -> Model:
+    """The same model, if it is one of the kind that is wanted.
+
+    Args:
+        model: Loaded.
+        what: The kind, for people to read.
+        inputs: Type and shape of each.
+        outputs: Shape of each, float32.
+
+    Raises:
+        ModelError: If it is not.
+    """
+    takes, gives = ([(tensor.dtype, tensor.shape) for tensor in side] for side in (model.inputs, model.outputs))
+    wanted = list(inputs), [("float32", shape) for shape in outputs]
+    if (takes, gives) != wanted:
+        raise ModelError(
+            f"this is no {what}: it takes {takes} and gives {gives}, where {wanted[0]} and {wanted[1]} are wanted; "
+            "check which file the manifest names"
+        )
+    return model
+
+
 def load(content: bytes, model_format: Format, threads: int = 1) -> Model:
     """Load a model from the bytes of its file.
 

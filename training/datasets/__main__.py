@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import cv2
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
 
-from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory
+from npng_edge.infer.manifest import FILE_NAME, Manifest
 from npng_edge.infer.pipeline import Pipeline
 from npng_edge.infer.runtime import ModelError
 from npng_edge.settings import Seeing
+from training.commands import console, run
 from training.datasets import finetune, table
 from training.datasets.evaluate import evaluate, gather, sequences
 from training.datasets.faces import FaceReader, KeptFaces
@@ -28,6 +27,7 @@ from training.datasets.labelled import DataSetError
 from training.datasets.sets import SETS
 from training.datasets.store import Readings
 from training.datasets.targets import count_labels
+from training.options import HOME
 
 if TYPE_CHECKING:
     from npng_edge.analyze import Reader
@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     from training.datasets.targets import Gathered
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
-console = Console()
 
-HOME = default_models_directory()
 REPOSITORY = Path(__file__).parents[2]
 Set = Enum("Set", {name: name for name in SETS}, type=str)  # type: ignore[misc]  # one member a set
 Name = Annotated[Set, typer.Argument(metavar="SET", help=f"One of {', '.join(SETS)}.")]
@@ -141,11 +139,7 @@ def _gather(dataset: DataSet, root: Path, every: int, reader: Reader, kept: Read
 
 def main() -> None:
     """Run a command; what is wrong with a set or a model is one line, not a traceback."""
-    try:
-        app()
-    except (DataSetError, ModelError) as error:
-        console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
-        raise SystemExit(1) from error
+    run(app, (DataSetError, ModelError))
 
 
 if __name__ == "__main__":

@@ -28,10 +28,10 @@ from training.datasets.files import (
     rows,
     unit,
 )
-from training.datasets.labelled import DataSet, DataSetError, Labelled
+from training.datasets.labelled import DataSet, DataSetError, Labelled, everything
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 UNITS = by_name((1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17, 20, 23, 24, 25, 26, 27, 43))
@@ -83,11 +83,6 @@ def _units(path: Path) -> Mapping[str, float | None]:
     return found
 
 
-def painless(frames: Sequence[Labelled]) -> bool:
-    """Nobody was hurt: everything is posed."""
-    return bool(frames)
-
-
 CK_PLUS = DataSet(
     name="ck-plus",
     title="CK+",
@@ -96,7 +91,7 @@ CK_PLUS = DataSet(
     fps=30.0,
     scales=MappingProxyType({}),
     contrast=None,
-    painless=painless,
+    painless=everything,
     painless_words="all of it: expressions posed on request, of a second or two",
     load=load,
 )

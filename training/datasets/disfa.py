@@ -16,10 +16,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from training.datasets.files import by_name, folder, intensity, names, number_in, pictures, rows, wrong
-from training.datasets.labelled import DataSet, DataSetError, Labelled
+from training.datasets.labelled import DataSet, DataSetError, Labelled, everything
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 NUMBERS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
@@ -81,11 +81,6 @@ def _intensities(path: Path) -> dict[int, dict[str, float | None]]:
     return found
 
 
-def painless(frames: Sequence[Labelled]) -> bool:
-    """Nobody was hurt: the films make people smile, startle and disgust them."""
-    return bool(frames)
-
-
 DISFA = DataSet(
     name="disfa",
     title="DISFA",
@@ -94,7 +89,7 @@ DISFA = DataSet(
     fps=20.0,
     scales=MappingProxyType({}),
     contrast=None,
-    painless=painless,
+    painless=everything,
     painless_words="all of it: people who watch films that amuse, startle or disgust",
     load=load,
 )

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from training.datasets.disfa import UNITS
 from training.datasets.files import folder, lines, names, number_in, pictures, wrong
-from training.datasets.labelled import DataSet, DataSetError, Labelled
+from training.datasets.labelled import DataSet, DataSetError, Labelled, everything
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 LINE = re.compile(r"(?P<number>\d+)\.jpg\s+(?P<intensity>[0-5])(\.0+)?", re.IGNORECASE)
@@ -70,11 +70,6 @@ def _intensities(path: Path) -> dict[int, dict[str, float | None]]:
     return found
 
 
-def painless(frames: Sequence[Labelled]) -> bool:
-    """Nobody was hurt: everything is posed."""
-    return bool(frames)
-
-
 DISFA_PLUS = DataSet(
     name="disfa-plus",
     title="DISFA+",
@@ -83,7 +78,7 @@ DISFA_PLUS = DataSet(
     fps=20.0,
     scales=MappingProxyType({}),
     contrast=None,
-    painless=painless,
+    painless=everything,
     painless_words="all of it: units and expressions posed on request",
     load=load,
 )

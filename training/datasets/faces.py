@@ -16,6 +16,7 @@ from npng_edge.infer.manifest import open_model
 from npng_edge.infer.pipeline import ACTION_UNITS as MODEL
 from npng_edge.infer.pipeline import Nets, Pipeline
 from npng_edge.units import ACTION_UNITS
+from training.columns import Columns
 from training.datasets.labelled import DataSetError
 from training.datasets.store import Readings
 from training.datasets.targets import truths
@@ -37,7 +38,7 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Faces:
+class Faces(Columns):
     """Coded frames that the device scored, one row each."""
 
     crops: Bytes
@@ -51,17 +52,10 @@ class Faces:
     subjects: npt.NDArray[np.str_]
     """(n,)."""
 
-    def __len__(self) -> int:
-        return len(self.subjects)
-
     @property
     def coded(self) -> npt.NDArray[np.bool_]:
         """(units,) with more than one intensity: what can be learnt."""
         return np.array([len(np.unique(column[~np.isnan(column)])) > 1 for column in self.truth.T])
-
-    def rows(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Faces:
-        """Only these rows."""
-        return Faces(**{name: array[chosen] for name, array in vars(self).items()})
 
     def feeds(self) -> Iterator[dict[str, Array]]:
         """The model's inputs, one face at a time."""

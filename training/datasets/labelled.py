@@ -40,6 +40,11 @@ class Labelled:
         return self.pspi is not None or self.units is not None or bool(self.labels)
 
 
+def everything(frames: Sequence[Labelled]) -> bool:
+    """Of a set in which nobody was hurt, any sequence is painless."""
+    return bool(frames)
+
+
 @dataclass(frozen=True, slots=True)
 class DataSet:
     """One published set."""

@@ -60,6 +60,12 @@ def strength(truth: Floats, score: Floats) -> dict[str, float | None]:
     }
 
 
+def mean(values: npt.ArrayLike) -> float | None:
+    """Of (n,) numbers, or the share that is true; None of nothing."""
+    known = np.asarray(values)
+    return float(known.mean()) if len(known) else None
+
+
 def balance(present: Flags) -> dict[str, float]:
     """Class balance.
 

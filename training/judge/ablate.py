@@ -129,7 +129,7 @@ def judge(work: Path, count: int, seen: Mapping[str, Sight], tell: Callable[[str
     for arm in ARMS:
         tell(arm)
         starts = range(0, count, PER_SHARD)
-        examples = Examples.join([Examples.load(place(arm, start, work)) for start in starts])
+        examples = Examples.load(*(place(arm, start, work) for start in starts))
         learner = Learner(export.features(examples), examples.targets)
         of_arm: dict[str, list[list[float]]] = {size: [] for size in seen}
         for draw in range(DRAWS + 1):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from npng_edge.infer.action_units import ActionUnitModel, prepare
 from npng_edge.infer.pipeline import Pipeline
@@ -19,9 +15,10 @@ from training.judge.evaluate_clip import evaluate_clip
 from training.judge.evaluate_stills import evaluate_coded, evaluate_expressions, evaluate_frl, read
 from training.judge.faces import SMALL, Finder, coded
 from training.judge.fairness import evaluate_groups, tones
+from training.judge.speed import anything, median_us, processor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from npng_edge.infer.runtime import Model
     from training.units.features import Examples
@@ -70,32 +67,8 @@ def measure(model: Model, examples: Examples, others: Mapping[str, Model], calls
     points = np.ascontiguousarray(mesh[0] * np.float32(50.0) + np.array([56.0, 34.0, 0.0], np.float32))
     return {
         "processor": processor(),
-        "prepare_us": _median_us(lambda: prepare(picture, points), calls),
-        "model_us": _median_us(lambda: model(crop, mesh), calls),
-        "whole_us": _median_us(lambda: ActionUnitModel(model).read(picture, points), calls),
-        "others_us": {name: _median_us(partial(other, *_anything(other)), calls) for name, other in others.items()},
+        "prepare_us": median_us(lambda: prepare(picture, points), calls),
+        "model_us": median_us(lambda: model(crop, mesh), calls),
+        "whole_us": median_us(lambda: ActionUnitModel(model).read(picture, points), calls),
+        "others_us": {name: median_us(partial(other, *anything(other)), calls) for name, other in others.items()},
     }
-
-
-def _anything(model: Model) -> list[npt.NDArray[Any]]:
-    """Inputs that a model takes."""
-    rng = np.random.default_rng(1)
-    sizes = [tuple(size if isinstance(size, int) else 1 for size in tensor.shape) for tensor in model.inputs]
-    return [rng.random(size).astype(tensor.dtype) for size, tensor in zip(sizes, model.inputs, strict=True)]
-
-
-def _median_us(call: Callable[[], object], calls: int) -> float:
-    took = []
-    for _ in range(calls):
-        start = time.perf_counter()
-        call()
-        took.append(time.perf_counter() - start)
-    return float(np.median(took) * 1e6)
-
-
-def processor() -> str:
-    """Model and number of cores; nothing that names the machine."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from npng_edge.capture.frames import frames
 from npng_edge.policy.face.pspi import pspi
 from npng_edge.settings import Camera
 from npng_edge.units import ACTION_UNITS
+from training.datasets.metrics import mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,11 +50,7 @@ def _means(units: Sequence[ActionUnits | None]) -> dict[str, Any]:
     return {
         "frames": len(units),
         "scored": len(scored),
-        "pspi": _mean([pspi(one) for one in scored]),
-        "units": {unit: _mean([one.intensity[unit] for one in scored]) for unit in ACTION_UNITS},
-        "eyes_closed": _mean([min(one.eyes_closed.left, one.eyes_closed.right) for one in scored]),
+        "pspi": mean([pspi(one) for one in scored]),
+        "units": {unit: mean([one.intensity[unit] for one in scored]) for unit in ACTION_UNITS},
+        "eyes_closed": mean([min(one.eyes_closed.left, one.eyes_closed.right) for one in scored]),
     }
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None

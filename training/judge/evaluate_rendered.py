@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from npng_edge.policy.face.pspi import pspi
 from npng_edge.units import ACTION_UNITS, ActionUnits, EyeClosure
-from training.datasets.metrics import auc, icc_3_1
+from training.datasets.metrics import auc, icc_3_1, mean
 from training.judge.evaluate_stills import low
 from training.judge.intervals import estimate
 from training.judge.rest import ways
@@ -108,7 +108,7 @@ def _group(rows: Indices, read: Floats, truth: Floats, pain: Floats, true_pain: 
     known = [value for value in of_units if value is not None]
     return {
         "faces": len(rows),
-        "units_pcc": float(np.mean(known)) if known else None,
+        "units_pcc": mean(known),
         "pspi_pcc": correlation(pain[rows], true_pain[rows]),
         "pspi_mae": float(np.abs(pain[rows] - true_pain[rows]).mean()),
     }

@@ -32,6 +32,11 @@ SMALL = 48
 """Width in pixels that real faces are brought down to, as a camera across a room sees them."""
 
 
+def expression(stem: str) -> str:
+    """What a picture shows, by its file's name, which begins with it or ends with it."""
+    return next(part for part in stem.split("_") if not part.isdigit())
+
+
 class Faces(NamedTuple):
     """Faces that were found, in the order of the pictures."""
 

@@ -13,6 +13,11 @@ def figure(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share per cent, or a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}%}"
+
+
 def estimated(found: Estimate, digits: int = 2) -> str:
     """A figure and its 95 % interval."""
     value, low, high = (figure(found[name], digits) for name in ("value", "low", "high"))  # type: ignore[literal-required]

@@ -6,39 +6,31 @@ whose rendered faces are used where they are there already. The same seeds give 
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import cv2
 import typer
-from rich.console import Console
 from rich.progress import Progress, track
 
-from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model, refresh
+from npng_edge.infer.manifest import FILE_NAME, Manifest
 from npng_edge.infer.mesh import FaceMesh
 from npng_edge.infer.pipeline import MESH, OCCLUSION
-from npng_edge.infer.runtime import ModelError
+from training.commands import console, keep, kept, opened, put, rendered, run
 from training.occlusion import card as cards
 from training.occlusion import evaluate as evaluation
 from training.occlusion import graph, net
 from training.occlusion.data import Samples
 from training.occlusion.data import paint as painted
+from training.options import HOME, SHARED, WORK, Face, Models, Real, Seed, Work
 from training.world import face_model, samples
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
-console = Console()
 
 PER_SHARD = 500
-SHARED = face_model.DEFAULT_PATH.parent
-
-Work = Annotated[Path, typer.Option(help="Folder for everything in between.")]
-Models = Annotated[Path, typer.Option(help="Folder with manifest.yaml, where the model and its card go.")]
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
-WORK = Path("work/training")
-HOME = default_models_directory()
 
 
 @app.command()
@@ -47,12 +39,11 @@ def paint(
     repeats: Annotated[int, typer.Option(min=1, help="Times that each is painted over.")] = 2,
     seed: Seed = 0,
     work: Work = WORK,
-    face: Annotated[Path, typer.Option(help="The packed face model.")] = face_model.DEFAULT_PATH,
+    face: Face = face_model.DEFAULT_PATH,
 ) -> None:
     """Render faces, paint things over them and read them as the device would. Keeps what is there."""
-    os.environ.setdefault("LP_NUM_THREADS", "1")  # the software rasteriser's; more threads make it slower
     cv2.setNumThreads(1)
-    mesh = FaceMesh(open_model(Manifest.load(HOME / FILE_NAME), MESH))
+    mesh = FaceMesh(opened(HOME, MESH))
     (work / OCCLUSION).mkdir(parents=True, exist_ok=True)
     for start in track(range(0, count, PER_SHARD), "painting", console=console):
         target = work / OCCLUSION / f"{start:06d}.npz"
@@ -91,53 +82,40 @@ def train(
             "8 bits": evaluation.numbers(small, held_out),
         },
     }
-    _keep(work / "occlusion.json", results)
-    (models / "occlusion.onnx").write_bytes(whole)
-    entry = refresh(models / FILE_NAME, OCCLUSION)
+    keep(work / "occlusion.json", results)
     console.print(results)
-    console.print(f"{models / entry.file}: {entry.size} bytes, SHA-256 {entry.sha256}")
+    put(models, OCCLUSION, whole)
 
 
 @app.command()
 def evaluate(
     work: Work = WORK,
     models: Models = HOME,
-    real: Annotated[Path, typer.Option(help="Folder with real faces; see the docs.")] = SHARED / "real",
+    real: Real = SHARED / "real",
 ) -> None:
     """Try the model in place on held-out rendered people and on real ones, and print the tables."""
     cv2.setNumThreads(1)
     _, held_out = _samples(work).split()
-    results: dict[str, Any] = {"training": json.loads((work / "occlusion.json").read_text(encoding="utf-8"))}
+    results: dict[str, Any] = {"training": kept(work / "occlusion.json")}
     with console.status("rendered people"):
-        results["rendered"] = evaluation.rendered(open_model(Manifest.load(models / FILE_NAME), OCCLUSION), held_out)
+        results["rendered"] = evaluation.rendered(opened(models, OCCLUSION), held_out)
     with console.status("real people"):
         results |= evaluation.real(real, models)
-    _keep(models / "occlusion.json", results)
+    keep(models / "occlusion.json", results)
     print(cards.tables(results))
 
 
 @app.command()
 def card(models: Models = HOME) -> None:
     """Write the model card from the last evaluation; no figure in it is typed by hand."""
-    results = json.loads((models / "occlusion.json").read_text(encoding="utf-8"))
+    results = kept(models / "occlusion.json")
     entry = Manifest.load(models / FILE_NAME).entry(OCCLUSION)
     (models / "occlusion.md").write_text(cards.page(results, entry), encoding="utf-8")
 
 
 def _samples(work: Path) -> Samples:
-    found = sorted((work / OCCLUSION).glob("??????.npz"))
-    if not found:
-        raise typer.BadParameter(f"{work / OCCLUSION} is empty: run `python -m training.occlusion paint` first")
-    return Samples.load(found)
-
-
-def _keep(path: Path, results: dict[str, Any]) -> None:
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return Samples.load(*rendered(work / OCCLUSION, "training.occlusion paint"))
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except ModelError as error:
-        console.print(f"[red]{error}[/red]")
-        raise SystemExit(1) from error
+    run(app)

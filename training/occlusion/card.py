@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.datasets.table import table
+from training.judge.figures import figure, percent
 from training.occlusion.evaluate import FREE, HALF, LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from npng_edge.infer.manifest import Entry
 
@@ -53,28 +55,28 @@ def _rendered(found: Mapping[str, Any]) -> str:
         (
             row["kind"],
             str(row["faces"]),
-            _two(row["error"]),
+            figure(row["error"]),
             str(row["half_covered"]),
-            _percent(row["half_covered_marked"]),
+            percent(row["half_covered_marked"]),
         )
         for row in found["covers"]
     )
-    harmless = ((row["kind"], str(row["faces"]), _percent(row["marked"])) for row in found["harmless"])
+    harmless = ((row["kind"], str(row["faces"]), percent(row["marked"])) for row in found["harmless"])
     return (
         "## Rendered people the net did not learn from\n\n"
         f"{found['faces']} painted faces of {found['people']} people. The correlation with the truly covered part of\n"
         f"the most covered quarter is {found['correlation']:.3f}. Error: the mean absolute difference from it.\n\n"
-        + _table(("before the face", "faces", "error", f"covered by {HALF:.0%} or more", "of these marked"), covers)
+        + table(("before the face", "faces", "error", f"covered by {HALF:.0%} or more", "of these marked"), covers)
         + "\n\nThings that must not be marked, on faces with nothing before them:\n\n"
-        + _table(("on the face", "faces", "marked"), harmless)
+        + table(("on the face", "faces", "marked"), harmless)
     )
 
 
 def _numbers(found: Mapping[str, Any]) -> str:
     rows = (
         (
-            name, f"{row['bytes']:,}", f"{row['error']:.4f}", _percent(row["covered_marked"]),
-            _percent(row["free_marked"]), f"{row['median_us']:.0f}",
+            name, f"{row['bytes']:,}", f"{row['error']:.4f}", percent(row["covered_marked"]),
+            percent(row["free_marked"]), f"{row['median_us']:.0f}",
         )
         for name, row in found.items()
     )  # fmt: skip
@@ -88,7 +90,7 @@ def _numbers(found: Mapping[str, Any]) -> str:
     )
     return (
         "## 8-bit and 32-bit numbers\n\nOn the same people; the time is the median of one call on one thread.\n\n"
-        + _table(head, rows)
+        + table(head, rows)
     )
 
 
@@ -102,7 +104,7 @@ def _stills(found: Sequence[Mapping[str, Any]]) -> str:
         whole = {"set": name, "expression": "all", "median": None, **everything}
         rows += [
             (row["set"], row["expression"], *(str(row[key]) for key in keys[:3]),
-             _percent(row["marked"] / max(row["faces"], 1)), *(str(row[key]) for key in keys[3:]), _two(row["median"]))
+             percent(row["marked"] / max(row["faces"], 1)), *(str(row[key]) for key in keys[3:]), figure(row["median"]))
             for row in (*chosen, whole)
         ]  # fmt: skip
     head = (
@@ -120,7 +122,7 @@ def _stills(found: Sequence[Mapping[str, Any]]) -> str:
         "## Real people with (nearly) nothing before the face\n\n"
         "Through the device's own pipeline, each picture by itself. Nobody has labelled what is covered. Of the\n"
         "marked pictures, those in which something is before the face were counted by eye; most of the others are\n"
-        "profiles, which are marked `turned-away` as well.\n\n" + _table(head, rows)
+        "profiles, which are marked `turned-away` as well.\n\n" + table(head, rows)
     )
 
 
@@ -135,27 +137,13 @@ def _clip(clip: Mapping[str, Any]) -> str:
         "## A real clip: distress with a hand before the face, then a smile\n\n"
         "Through the device's own pipeline. What is to be seen was written down by eye; where the hand touches only\n"
         "the chin, the lower lip or a cheek, either answer is accepted.\n\n"
-        + _table(("time", "what is to be seen", "should be", *head), parts)
+        + table(("time", "what is to be seen", "should be", *head), parts)
         + "\n\nSecond by second:\n\n"
-        + _table(("second", *head), seconds)
+        + table(("second", *head), seconds)
     )
 
 
 def _counts(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        str(row["pictures"]), str(row["marked"]), str(row["scored"]), _two(row["median"]), _two(row["highest"])
+        str(row["pictures"]), str(row["marked"]), str(row["scored"]), figure(row["median"]), figure(row["highest"])
     )  # fmt: skip
-
-
-def _two(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    names = list(head)
-    lines = [names, ["---"] * len(names), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

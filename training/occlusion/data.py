@@ -12,12 +12,12 @@ import numpy.typing as npt
 from npng_edge.infer.align import align, place
 from npng_edge.infer.mesh import OUTLINE, Region
 from npng_edge.infer.pipeline import MIN_PRESENCE
+from training.columns import Columns
 from training.occlusion.covers import COVERS, cover
 from training.occlusion.harmless import HARMLESS, leave_bare, photographed
 from training.occlusion.scene import Bytes, Floats, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from npng_edge.infer.mesh import FaceMesh, Landmarks
@@ -36,7 +36,7 @@ QUARTERS = tuple((rows, columns) for rows in (slice(0, 4), slice(3, 7)) for colu
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class Samples(Columns):
     """Painted faces and the truth about them, one row each."""
 
     crops: Bytes
@@ -52,29 +52,10 @@ class Samples:
     people: npt.NDArray[np.int64]
     """(n,) identity of each face."""
 
-    def __len__(self) -> int:
-        return len(self.people)
-
-    def rows(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Samples:
-        """Only these rows."""
-        return Samples(**{part.name: getattr(self, part.name)[chosen] for part in fields(self)})
-
     def split(self, every: int = 8) -> tuple[Samples, Samples]:
         """People to learn from, and every eighth person to check with; the same as the action-unit model's."""
         held_out = self.people % every == 0
         return self.rows(~held_out), self.rows(held_out)
-
-    def save(self, path: Path) -> None:
-        """Write all arrays to an `.npz` file, which is complete as soon as it has its name."""
-        partial = path.with_suffix(".part.npz")
-        np.savez(partial, **{part.name: getattr(self, part.name) for part in fields(self)})
-        partial.rename(path)
-
-    @classmethod
-    def load(cls, paths: Sequence[Path]) -> Samples:
-        """Read files that `save` wrote, one after the other."""
-        files = [np.load(path) for path in paths]
-        return cls(**{part.name: np.concatenate([file[part.name] for file in files]) for part in fields(cls)})
 
 
 def quarter_weights(face: Floats) -> Floats:

@@ -6,8 +6,8 @@ The real ones go through the device's own pipeline at its default limit, so a ma
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from npng_edge.infer.pipeline import OCCLUSION, Nets, Pipeline
 from npng_edge.infer.runtime import Format, load
 from npng_edge.settings import Camera, Quality, Seeing
 from npng_edge.units import Reason
+from training.datasets.metrics import mean
+from training.judge.faces import expression
+from training.judge.speed import median_us
 from training.occlusion.data import KINDS, Samples, most_covered, quarter_weights
 from training.occlusion.harmless import HARMLESS
 
@@ -68,9 +71,9 @@ def numbers(content: bytes, held_out: Samples) -> dict[str, Any]:
     return {
         "bytes": len(content),
         "error": float(np.abs(found - true).mean()),
-        "covered_marked": _share(found[true >= HALF] > LIMIT),
-        "free_marked": _share(found[true <= FREE] > LIMIT),
-        "median_us": _median_us(model, held_out.crops[:1]),
+        "covered_marked": mean(found[true >= HALF] > LIMIT),
+        "free_marked": mean(found[true <= FREE] > LIMIT),
+        "median_us": median_us(partial(model, held_out.crops[:1])),
     }
 
 
@@ -99,14 +102,14 @@ def rendered(model: Model, held_out: Samples) -> dict[str, Any]:
         shown = held_out.kinds == number
         half = shown & (true >= HALF)
         covers.append(
-            {"kind": kind, "faces": int(shown.sum()), "error": _mean(np.abs(found - true)[shown]),
-             "half_covered": int(half.sum()), "half_covered_marked": _share(found[half] > LIMIT)}
+            {"kind": kind, "faces": int(shown.sum()), "error": mean(np.abs(found - true)[shown]),
+             "half_covered": int(half.sum()), "half_covered_marked": mean(found[half] > LIMIT)}
         )  # fmt: skip
     bare = held_out.kinds == 0
     harmless = []
     for column, kind in enumerate(HARMLESS):
         shown = bare & held_out.harmless[:, column]
-        harmless.append({"kind": kind, "faces": int(shown.sum()), "marked": _share(found[shown] > LIMIT)})
+        harmless.append({"kind": kind, "faces": int(shown.sum()), "marked": mean(found[shown] > LIMIT)})
     return {
         "faces": len(held_out),
         "people": len(set(held_out.people.tolist())),
@@ -147,15 +150,15 @@ def real(data: Path, models: Path) -> dict[str, Any]:
 
 
 def _stills(pipeline: Pipeline, listening: Listening, folder: Path) -> list[dict[str, Any]]:
-    """One row per expression; file names begin with it or end with it."""
+    """One row per expression."""
     found: defaultdict[str, list[tuple[Reading, float | None]]] = defaultdict(list)
     right: defaultdict[str, int] = defaultdict(int)
     for path, frame in stills(Camera(), folder):
         if frame is not None:
             reading = pipeline.read_still(frame)
-            expression = next(part for part in path.stem.split("_") if not part.isdigit())
-            found[expression].append((reading, listening.last))
-            right[expression] += Reason.OCCLUDED in reading.reasons and path.stem in COVERED_BY_EYE
+            name = expression(path.stem)
+            found[name].append((reading, listening.last))
+            right[name] += Reason.OCCLUDED in reading.reasons and path.stem in COVERED_BY_EYE
     return [
         {"set": folder.name, "expression": name, **_summary(rows), "covered_by_eye": right[name]}
         for name, rows in sorted(found.items())
@@ -191,20 +194,3 @@ def _summary(rows: Sequence[tuple[Reading, float | None]]) -> dict[str, Any]:
         "median": float(np.median(said)) if said else None,
         "highest": max(said) if said else None,
     }
-
-
-def _share(flags: npt.NDArray[np.bool_]) -> float | None:
-    return float(flags.mean()) if len(flags) else None
-
-
-def _mean(values: Floats) -> float | None:
-    return float(values.mean()) if len(values) else None
-
-
-def _median_us(model: Model, crop: Bytes, calls: int = 2000) -> float:
-    took = []
-    for _ in range(calls):
-        start = time.perf_counter()
-        model(crop)
-        took.append(time.perf_counter() - start)
-    return float(np.median(took) * 1e6)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from npng_edge.infer.align import CROP
+from training.graph import Graph
 from training.int8 import to_int8
 from training.occlusion.data import CELLS, quarter_weights
 from training.occlusion.net import FLOOR, LAYERS
-from training.units.export import IR_VERSION, OPSET, Graph
 
 if TYPE_CHECKING:
+    import onnx
+
     from training.occlusion.net import Net
     from training.occlusion.scene import Bytes, Floats
 
@@ -49,17 +50,7 @@ def build(net: Net, face: Floats) -> onnx.ModelProto:
     cells = graph.add("Reshape", graph.add("Sigmoid", logits), graph.constant(np.array([1, CELLS * CELLS])))
     quarters = graph.add("MatMul", cells, graph.constant(quarter_weights(face)))
     graph.add("ReduceMax", quarters, name="covered", axes=[1], keepdims=0)
-    whole = helper.make_graph(
-        graph.nodes,
-        "occlusion",
-        [helper.make_tensor_value_info("crop", TensorProto.UINT8, [1, CROP, CROP])],
-        [helper.make_tensor_value_info("covered", TensorProto.FLOAT, [1])],
-        graph.constants,
-    )
-    model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="npng-edge")
-    model.ir_version = IR_VERSION
-    onnx.checker.check_model(model)
-    return model
+    return graph.model("occlusion", {"crop": (TensorProto.UINT8, (1, CROP, CROP))}, {"covered": (1,)})
 
 
 def quantise(model: bytes, crops: Bytes) -> bytes:

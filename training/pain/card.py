@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npng_edge.infer.pipeline import MESH, PAIN, PAIN_TEMPORAL
+from training.datasets.table import table
+from training.judge.figures import figure, percent
 from training.pain.evaluation import BASELINE
 from training.pain.judged import APART_S, LIMIT
 
@@ -57,7 +59,13 @@ def _films(training: Mapping[str, Any]) -> str:
 def _ways(rows: Sequence[Mapping[str, Any]]) -> str:
     head = ("split by", "way", "accuracy", "majority", "precision", "recall", "F1", "AUC")
     cells = (
-        (row["split"], row["way"], *(_two(row[key], 3) for key in head[2:6]), _two(row["f1"], 3), _two(row["auc"], 3))
+        (
+            row["split"],
+            row["way"],
+            *(figure(row[key], 3) for key in head[2:6]),
+            figure(row["f1"], 3),
+            figure(row["auc"], 3),
+        )
         for row in rows
     )
     chosen = "; ".join(f"by {row['split']}: {_settings(row['chosen'])}" for row in rows if "chosen" in row)
@@ -66,7 +74,7 @@ def _ways(rows: Sequence[Mapping[str, Any]]) -> str:
         "64 parts of 100 to fit, 16 to choose and calibrate by, 20 to judge (here), at a probability of one half.\n"
         "Majority: the accuracy of always saying `no pain`. Split by random picture, as the origin did, the same\n"
         "person is on both sides; the lines split by people are those that say something about new people.\n\n"
-        + _table(head, cells)
+        + table(head, cells)
         + f"\n\nWhat the random search preferred, {chosen}."
     )
 
@@ -79,28 +87,29 @@ def _kinds(results: Mapping[str, Any]) -> str:
     still, temporal = results["still"][PAIN], results["temporal"][-1]
     single = {row["kind"]: row for row in still["look_alikes"]}
     rows = (
-        (row["kind"], str(row["pictures"]), _two(row["auc"], 3), _percent(row["likely"]),
+        (row["kind"], str(row["pictures"]), figure(row["auc"], 3), percent(row["likely"], 0),
          *(_cells(single.get(row["kind"]))))
         for row in temporal["look_alikes"]
     )  # fmt: skip
     pains = (
-        (row["kind"], str(row["pictures"]), _two(row["auc"], 3), _percent(row["likely"])) for row in temporal["pains"]
+        (row["kind"], str(row["pictures"]), figure(row["auc"], 3), percent(row["likely"], 0))
+        for row in temporal["pains"]
     )
     return (
         "## Pain against each look-alike\n\n"
         f"Held-out people, five pictures a second. Taken for pain: probability {LIMIT} or more. Over all pictures the\n"
-        f"last seconds have an AUC of {_two(temporal['auc'], 3)} (against look-alikes alone "
-        f"{_two(temporal['auc_look_alikes'], 3)}, film by film {_two(temporal['auc_films'], 3)}, Brier score "
-        f"{_two(temporal['brier'], 3)}),\none picture alone {_two(still['auc'], 3)} "
-        f"({_two(still['auc_look_alikes'], 3)}; Brier score {_two(still['brier'], 3)}). The goal is 0.97.\n\n"
-        + _table(("look-alike", "pictures", "seconds: AUC", "taken for pain", "picture: AUC", "taken for pain"), rows)
+        f"last seconds have an AUC of {figure(temporal['auc'], 3)} (against look-alikes alone "
+        f"{figure(temporal['auc_look_alikes'], 3)}, film by film {figure(temporal['auc_films'], 3)}, Brier score "
+        f"{figure(temporal['brier'], 3)}),\none picture alone {figure(still['auc'], 3)} "
+        f"({figure(still['auc_look_alikes'], 3)}; Brier score {figure(still['brier'], 3)}). The goal is 0.97.\n\n"
+        + table(("look-alike", "pictures", "seconds: AUC", "taken for pain", "picture: AUC", "taken for pain"), rows)
         + "\n\n"
-        + _table(("pain", "pictures", "seconds: AUC against look-alikes", "taken for pain"), pains)
+        + table(("pain", "pictures", "seconds: AUC against look-alikes", "taken for pain"), pains)
     )
 
 
 def _cells(row: Mapping[str, Any] | None) -> tuple[str, str]:
-    return (_two(row["auc"], 3), _percent(row["likely"])) if row else ("-", "-")
+    return (figure(row["auc"], 3), percent(row["likely"], 0)) if row else ("-", "-")
 
 
 def _strengths(temporal: Sequence[Mapping[str, Any]]) -> str:
@@ -108,12 +117,12 @@ def _strengths(temporal: Sequence[Mapping[str, Any]]) -> str:
         (
             f"{row['from']:g} to {min(row['to'], 16.0):g}",
             str(row["pictures"]),
-            _two(row["auc"], 3),
-            _percent(row["likely"]),
+            figure(row["auc"], 3),
+            percent(row["likely"], 0),
         )
         for row in temporal[-1]["strengths"]
     )
-    return "## By strength of pain (true PSPI), the last seconds\n\n" + _table(
+    return "## By strength of pain (true PSPI), the last seconds\n\n" + table(
         ("PSPI", "pictures", "AUC against look-alikes", "taken for pain"), rows
     )
 
@@ -123,9 +132,9 @@ def _rates(results: Mapping[str, Any]) -> str:
         for one in found:
             alarms, delay = one["alarms"], one["delay"]
             yield (
-                films, f"{one['rate']:g}", _two(one["auc"], 3), _two(one["auc_look_alikes"], 3),
-                f"{delay['noticed']} of {delay['pains']}", _two(delay["median_s"]), _two(delay["nine_of_ten_s"]),
-                f"{alarms['count']} in {alarms['seconds'] / 60.0:.1f} min", _two(alarms["per_hour"], 0),
+                films, f"{one['rate']:g}", figure(one["auc"], 3), figure(one["auc_look_alikes"], 3),
+                f"{delay['noticed']} of {delay['pains']}", figure(delay["median_s"]), figure(delay["nine_of_ten_s"]),
+                f"{alarms['count']} in {alarms['seconds'] / 60.0:.1f} min", figure(alarms["per_hour"], 0),
             )  # fmt: skip
 
     fast = results["fast"]
@@ -139,7 +148,7 @@ def _rates(results: Mapping[str, Any]) -> str:
         "time. These hours hold nothing but look-alikes, one after the other; a patient's hour holds few. The model\n"
         f"raises no alarm by itself. The second group are {fast['films']} films of {fast['people']} of these people,\n"
         "rendered with 15 pictures a second.\n\n"
-        + _table(head, [*rows(results["temporal"], "all"), *rows(results["temporal_fast"], "15 a second")])
+        + table(head, [*rows(results["temporal"], "all"), *rows(results["temporal_fast"], "15 a second")])
     )
 
 
@@ -155,8 +164,8 @@ def _real_clip(clip: Mapping[str, Any]) -> str:
     seconds = ((str(row["second"]), *_course(row)) for row in clip["seconds"])
     parts = ((f"{row['start']:g}-{row['end']:g} s", row["part"], *_course(row)) for row in clip["parts"])
     rates = (
-        (f"{one['rate']:g}", row["part"], str(row["still"]["count"]), _two(row["still"]["mean"]),
-         _percent(row["still"]["likely"]), _two(row["temporal"]["mean"]), _percent(row["temporal"]["likely"]))
+        (f"{one['rate']:g}", row["part"], str(row["still"]["count"]), figure(row["still"]["mean"]),
+         percent(row["still"]["likely"], 0), figure(row["temporal"]["mean"]), percent(row["temporal"]["likely"], 0))
         for one in clip["rates"]
         for row in one["parts"]
     )  # fmt: skip
@@ -165,11 +174,11 @@ def _real_clip(clip: Mapping[str, Any]) -> str:
         "## A real clip: distress with a hand before the face, relief, then a smile and a laugh\n\n"
         "Means through the device's own pipeline, at 24 pictures a second. Nothing was fitted to it; that it was\n"
         "looked at while the models were made makes it no independent test.\n\n"
-        + _table(("time", "part", *head), parts)
+        + table(("time", "part", *head), parts)
         + "\n\nSecond by second:\n\n"
-        + _table(("second", *head), seconds)
+        + table(("second", *head), seconds)
         + "\n\nAt other rates:\n\n"
-        + _table(
+        + table(
             ("pictures a second", "part", "scored", "one picture", "taken for pain", "last seconds", "taken for pain"),
             rates,
         )
@@ -178,8 +187,8 @@ def _real_clip(clip: Mapping[str, Any]) -> str:
 
 def _course(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        f"{row['scored']} of {row['pictures']}", *(_two(row[key], 1) for key in ("pspi", "AU4", "AU12")),
-        _two(row["still"]["mean"]), _two(row["temporal"]["mean"]),
+        f"{row['scored']} of {row['pictures']}", *(figure(row[key], 1) for key in ("pspi", "AU4", "AU12")),
+        figure(row["still"]["mean"]), figure(row["temporal"]["mean"]),
     )  # fmt: skip
 
 
@@ -189,30 +198,30 @@ def _stills(rows: Sequence[Mapping[str, Any]]) -> str:
             row["set"],
             row["expression"],
             str(row["count"]),
-            _two(row["median"]),
-            _two(row["high"]),
-            _percent(row["likely"]),
+            figure(row["median"]),
+            figure(row["high"]),
+            percent(row["likely"], 0),
         )
         for row in rows
     )
     return (
         "## Real people, single pictures without pain, one picture\n\n"
         "Nobody in these pictures is known to be in pain; the labels are emotions, named by one annotator each.\n\n"
-        + _table(("set", "expression", "scored", "median", "nine of ten below", "taken for pain"), cells)
+        + table(("set", "expression", "scored", "median", "nine of ten below", "taken for pain"), cells)
     )
 
 
 def _clips(rows: Sequence[Mapping[str, Any]]) -> str:
     cells = (
-        (row["clip"], part, str(found["scored"]), _two(found["still"]["mean"]), _two(found["temporal"]["mean"]),
-         _percent(found["still"]["likely"]), _percent(found["temporal"]["likely"]))
+        (row["clip"], part, str(found["scored"]), figure(found["still"]["mean"]), figure(found["temporal"]["mean"]),
+         percent(found["still"]["likely"], 0), percent(found["temporal"]["likely"], 0))
         for row in rows
         for part in ("pain", "other")
         for found in [row[part]]
         if found["pictures"]
     )  # fmt: skip
     head = ("clip", "shows", "scored", "one picture", "last seconds", "one picture: taken for pain", "last seconds: so")
-    return "## The synthetic patient's clips\n\n" + _table(head, cells)
+    return "## The synthetic patient's clips\n\n" + table(head, cells)
 
 
 def _speed(speed: Mapping[str, Any]) -> str:
@@ -229,19 +238,5 @@ def _speed(speed: Mapping[str, Any]) -> str:
         f"One thread, {speed['processor']}, medians. The model of one picture is called for each picture, that of the\n"
         f"last seconds five times a second at the most; both together cost {both / mesh:.3f} of the face mesh\n"
         f"({mesh:.0f} us) when both are called. In 8 bits (the layer that boils the features down):\n\n"
-        + _table(head, rows)
+        + table(head, rows)
     )
-
-
-def _two(value: float | None, digits: int = 2) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0%}"
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    names = list(head)
-    lines = [names, ["---"] * len(names), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

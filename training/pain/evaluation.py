@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +11,13 @@ from npng_edge.infer.manifest import FILE_NAME, Manifest, open_model
 from npng_edge.infer.pain import STEPS, TemporalPainModel
 from npng_edge.infer.pipeline import ACTION_UNITS, MESH, PAIN, PAIN_TEMPORAL
 from npng_edge.infer.runtime import Format, load
-from training.judge.evaluate import processor
+from training.judge.speed import anything, median_us, processor
 from training.pain import baseline, graph
 from training.pain.acts import KINDS, LOOK_ALIKE_NUMBERS, LOOK_ALIKES
 from training.pain.judged import judge, summary
 from training.pain.readings import PARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
@@ -121,24 +120,12 @@ def speed(films: Readings, models: Path) -> dict[str, Any]:
         rows[name] = {
             "bytes": len(large), "bytes_8_bits": len(small), "change_8_bits": float(np.mean(change)),
             "largest_change_8_bits": max(change),
-            "us": _median_us(before, feeds[0]), "us_8_bits": _median_us(after, feeds[0]),
+            "us": median_us(partial(before, *feeds[0].values())),
+            "us_8_bits": median_us(partial(after, *feeds[0].values())),
         }  # fmt: skip
     others = {name: open_model(manifest, name) for name in (MESH, ACTION_UNITS)}
     return {
         "processor": processor(),
         "models": rows,
-        "others_us": {name: _median_us(model, _anything(model)) for name, model in others.items()},
+        "others_us": {name: median_us(partial(model, *anything(model))) for name, model in others.items()},
     }
-
-
-def _anything(model: Model) -> dict[str, npt.NDArray[Any]]:
-    return {tensor.name: np.zeros([int(size) for size in tensor.shape], tensor.dtype) for tensor in model.inputs}
-
-
-def _median_us(model: Callable[..., Any], feed: dict[str, npt.NDArray[Any]], calls: int = 1000) -> float:
-    took = []
-    for _ in range(calls):
-        start = time.perf_counter()
-        model(*feed.values())
-        took.append(time.perf_counter() - start)
-    return float(np.median(took) * 1e6)

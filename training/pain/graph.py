@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 from onnx import TensorProto, helper
 
 from npng_edge.infer.action_units import FEATURES
 from npng_edge.infer.pain import LIDS, NUMBERS, STEPS
+from training.graph import Graph
 from training.int8 import to_int8
 from training.pain.heads import FURTHEST, HIDDEN, MOST
-from training.units.export import IR_VERSION, OPSET, Graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,15 +115,6 @@ def _close(graph: Graph, score: str, platt: Platt) -> None:
 
 
 def _model(graph: Graph, name: str, inputs: dict[str, tuple[int, ...]]) -> bytes:
-    whole = helper.make_graph(
-        graph.nodes,
-        name,
-        [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in inputs.items()],
-        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, [1, 1])],
-        graph.constants,
-    )
-    model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="npng-edge")
-    model.ir_version = IR_VERSION
-    onnx.checker.check_model(model)
-    content: bytes = model.SerializeToString()
+    floats = {key: (TensorProto.FLOAT, shape) for key, shape in inputs.items()}
+    content: bytes = graph.model(name, floats, {"probability": (1, 1)}).SerializeToString()
     return content

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from npng_edge.infer.action_units import Expression
 from npng_edge.infer.pain import LIDS, PainCourse
 from npng_edge.units import ACTION_UNITS, ActionUnits, EyeClosure
-from training.datasets.metrics import auc
+from training.datasets.metrics import auc, mean
 from training.pain.acts import KINDS, LOOK_ALIKE_NUMBERS, LOOK_ALIKES, PAIN_NUMBERS, PAINS
 
 if TYPE_CHECKING:
@@ -123,19 +123,19 @@ def summary(judged: Judged) -> dict[str, Any]:
         "brier": float(np.mean((judged.said[pain | calm] - pain[pain | calm]) ** 2)),
         "look_alikes": [
             {"kind": name, "pictures": int(which.sum()), "auc": _auc(judged.said, pain, which),
-             "likely": _share(judged.said[which] >= LIMIT)}
+             "likely": mean(judged.said[which] >= LIMIT)}
             for name in LOOK_ALIKES
             for which in [calm & (judged.shown == names.index(name))]
         ],
         "pains": [
             {"kind": name, "pictures": int(which.sum()), "auc": _auc(judged.said, which, alike),
-             "likely": _share(judged.said[which] >= LIMIT)}
+             "likely": mean(judged.said[which] >= LIMIT)}
             for name in PAINS
             for which in [pain & (judged.shown == names.index(name))]
         ],
         "strengths": [
             {"from": low, "to": high, "pictures": int(which.sum()), "auc": _auc(judged.said, which, alike),
-             "likely": _share(judged.said[which] >= LIMIT)}
+             "likely": mean(judged.said[which] >= LIMIT)}
             for low, high in STRENGTHS
             for which in [pain & (judged.pspi >= low) & (judged.pspi < high)]
         ],
@@ -195,7 +195,3 @@ def _auc_films(judged: Judged) -> float | None:
 def _auc(said: Floats, present: Flags, absent: Flags) -> float | None:
     chosen = present | absent
     return auc(present[chosen], said[chosen].astype(np.float64))
-
-
-def _share(flags: Flags) -> float | None:
-    return float(flags.mean()) if len(flags) else None

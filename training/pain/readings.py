@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from training.columns import Columns
 from training.pain.acts import PAIN_NUMBERS
 from training.pain.store import Films
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from npng_edge.infer.runtime import Model
@@ -28,7 +29,7 @@ CLEAR = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Readings:
+class Readings(Columns):
     """Pictures of many films as the device reads them, one row each, in order of film and time."""
 
     features: Floats
@@ -44,9 +45,6 @@ class Readings:
     kinds: Ints
     """These as in `Films`."""
 
-    def __len__(self) -> int:
-        return len(self.films)
-
     @property
     def pain(self) -> Flags:
         """(n,) whether pain is shown now."""
@@ -57,10 +55,6 @@ class Readings:
         """(n,) whether there is a face of which a single picture can tell pain or none."""
         return np.asarray(self.seen & ~(self.pain & (self.pspi < CLEAR)))
 
-    def rows(self, chosen: Flags | Ints) -> Readings:
-        """Only these rows."""
-        return Readings(**{name: array[chosen] for name, array in vars(self).items()})
-
     def part(self, name: str) -> Readings:
         """Only people of a part of `PARTS`."""
         return self.rows(of_part(self.people, name))
@@ -69,11 +63,6 @@ class Readings:
         """Film by film."""
         starts = np.flatnonzero(np.r_[True, self.films[1:] != self.films[:-1]])
         return [self.rows(np.arange(a, b)) for a, b in zip(starts, [*starts[1:], len(self)], strict=True)]
-
-    @classmethod
-    def join(cls, parts: Sequence[Readings]) -> Readings:
-        """One after the other."""
-        return cls(**{item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(cls)})
 
 
 def of_part(people: Ints, name: str) -> Flags:

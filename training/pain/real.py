@@ -12,6 +12,8 @@ from npng_edge.capture.frames import frames, stills
 from npng_edge.infer.pipeline import Pipeline
 from npng_edge.policy.face.pspi import pspi
 from npng_edge.settings import Camera, Seeing
+from training.datasets.metrics import mean
+from training.judge.faces import expression
 from training.pain.judged import LIMIT
 
 if TYPE_CHECKING:
@@ -68,13 +70,12 @@ def at_rate(shown: Sequence[Frame], rate: float) -> list[Frame]:
 
 
 def _stills(pipeline: Pipeline, folder: Path) -> list[dict[str, Any]]:
-    """One row per expression; file names begin with it or end with it."""
+    """One row per expression."""
     found: defaultdict[str, list[float]] = defaultdict(list)
     for path, frame in stills(Camera(), folder) if folder.is_dir() else ():
         reading = pipeline.read_still(frame) if frame is not None else None
         if reading is not None and reading.pain_probability is not None:
-            name = next(part for part in path.stem.split("_") if not part.isdigit())
-            found[name].append(reading.pain_probability)
+            found[expression(path.stem)].append(reading.pain_probability)
     return [{"set": folder.name, "expression": name, **_figures(found[name])} for name in sorted(found)]
 
 
@@ -116,9 +117,9 @@ def _figures_of(readings: Sequence[Reading]) -> dict[str, Any]:
     return {
         "pictures": len(readings),
         "scored": len(scored),
-        "pspi": _mean([pspi(units) for units in scored]),
-        "AU4": _mean([units.intensity["AU4"] for units in scored]),
-        "AU12": _mean([units.intensity["AU12"] for units in scored]),
+        "pspi": mean([pspi(units) for units in scored]),
+        "AU4": mean([units.intensity["AU4"] for units in scored]),
+        "AU12": mean([units.intensity["AU12"] for units in scored]),
         "still": _figures([one.pain_probability for one in readings if one.pain_probability is not None]),
         "temporal": _figures([one.pain_temporal for one in readings if one.pain_temporal is not None]),
     }
@@ -127,12 +128,8 @@ def _figures_of(readings: Sequence[Reading]) -> dict[str, Any]:
 def _figures(values: Sequence[float]) -> dict[str, Any]:
     return {
         "count": len(values),
-        "mean": _mean(values),
+        "mean": mean(values),
         "median": float(np.median(values)) if values else None,
         "high": float(np.quantile(values, 0.9)) if values else None,
         "likely": float(np.mean(np.array(values) >= LIMIT)) if values else None,
     }
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None

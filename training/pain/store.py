@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
@@ -12,11 +12,12 @@ import numpy.typing as npt
 from npng_edge.infer.manifest import FILE_NAME, Manifest, open_model
 from npng_edge.infer.mesh import FaceMesh
 from npng_edge.infer.pipeline import MESH
+from training.columns import Columns
 from training.pain.acts import FIRST_SLOTS, KINDS
 from training.pain.film import RATE, shoot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from training.pain.film import Film
@@ -29,7 +30,7 @@ PER_SHARD = len(FIRST_SLOTS)
 
 
 @dataclass(frozen=True, eq=False)
-class Films:
+class Films(Columns):
     """Pictures of many films, one row each, in order of film and time."""
 
     crops: npt.NDArray[np.uint8]
@@ -51,13 +52,6 @@ class Films:
     kinds: Ints
     """(n,) what the film is about, number of `KINDS`."""
 
-    def __len__(self) -> int:
-        return len(self.films)
-
-    def rows(self, chosen: Flags) -> Films:
-        """Only these rows."""
-        return Films(**{name: array[chosen] for name, array in vars(self).items()})
-
     @classmethod
     def of(cls, films: Iterable[tuple[int, Film]]) -> Films:
         """From (seed, film) pairs."""
@@ -70,23 +64,6 @@ class Films:
             for seed, film in films
         ]  # fmt: skip
         return cls.join(parts)
-
-    @classmethod
-    def join(cls, parts: Sequence[Films]) -> Films:
-        """One after the other."""
-        return cls(**{item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(cls)})
-
-    def save(self, path: Path) -> None:
-        """Write all arrays to an `.npz` file, which has its name only when it is complete."""
-        partial = path.with_suffix(".part.npz")
-        np.savez(partial, **vars(self))
-        partial.rename(path)
-
-    @classmethod
-    def load(cls, path: Path) -> Films:
-        """Read a file that `save` wrote."""
-        with np.load(path) as part:
-            return cls(**{item.name: part[item.name] for item in fields(cls)})
 
 
 def make(seeds: range, folder: Path, models: Path, face: Path, rate: float = RATE) -> None:

@@ -6,49 +6,35 @@ The steps in order: render, compare, train, evaluate, card. Everything in betwee
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import cv2
 import numpy as np
 import typer
-from rich.console import Console
 from rich.progress import Progress, track
 
 from npng_edge.infer.detector import make_detector
-from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model, refresh
+from npng_edge.infer.manifest import FILE_NAME, Manifest, open_model
 from npng_edge.infer.mesh import FaceMesh
 from npng_edge.infer.pipeline import ACTION_UNITS, ASYMMETRY, MESH
-from npng_edge.infer.runtime import ModelError
+from training.commands import console, keep, kept, opened, put, rendered, run
+from training.options import HOME, SHARED, WORK, Face, Models, Seed, Work
 from training.palsy import card as cards
 from training.palsy import pictures
 from training.palsy.data import Faces, gather
 from training.units.features import Examples
 from training.world import face_model
 
-if TYPE_CHECKING:
-    from npng_edge.infer.runtime import Model
-
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode="markdown")
-console = Console()
 
 PEOPLE_PER_SHARD = 40
 FOLDER = "palsy"
 PICTURE = Path("docs/palsy.jpg")
 SHOWN = range(8)
 """People in the picture of the docs."""
-
-Work = Annotated[Path, typer.Option(help="Folder for everything in between.")]
-Models = Annotated[Path, typer.Option(help="Folder with manifest.yaml, where the model and its card go.")]
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
-Face = Annotated[Path, typer.Option(help="The packed face model.")]
-WORK = Path("work/training")
-HOME = default_models_directory()
-SHARED = face_model.DEFAULT_PATH.parent
 
 
 @app.command()
@@ -59,7 +45,6 @@ def render(
     face: Face = face_model.DEFAULT_PATH,
 ) -> None:
     """Render people with and without a weak side and read them as the device would. Keeps what is there."""
-    os.environ.setdefault("LP_NUM_THREADS", "1")  # the software rasteriser's; more threads make it slower
     cv2.setNumThreads(1)
     manifest = Manifest.load(models / FILE_NAME)
     mesh, mtcnn = FaceMesh(open_model(manifest, MESH)), make_detector("mtcnn", manifest)
@@ -99,7 +84,7 @@ def compare(
             learnt[name].load_state_dict(torch.load(path))
             learnt[name].eval()
         rows = comparing.compare(_faces(work), learnt, seed, tell)
-    _keep(work / "palsy_compare.json", {"rows": rows, "faces": faces, "seconds": round(time.process_time() - start)})
+    keep(work / "palsy_compare.json", {"rows": rows, "faces": faces, "seconds": round(time.process_time() - start)})
     console.print_json(data=rows)
 
 
@@ -111,7 +96,7 @@ def train(seed: Seed = 0, work: Work = WORK, models: Models = HOME) -> None:
 
     faces = _faces(work)
     with console.status("features"):
-        features = evaluation.features_of(_open(models, ACTION_UNITS), faces)
+        features = evaluation.features_of(opened(models, ACTION_UNITS), faces)
     with Progress(console=console) as progress:
         task = progress.add_task("people held out", total=1.0)
         said, lost = evaluation.held_out(faces, features, seed, lambda done: progress.update(task, completed=done))
@@ -121,8 +106,7 @@ def train(seed: Seed = 0, work: Work = WORK, models: Models = HOME) -> None:
         whole = graph.build(head.fit(head.look(faces, features, shape), faces, seed), shape, line)
     some = np.arange(0, len(faces), max(len(faces) // 256, 1))
     small = graph.quantise(whole, faces.rows(some), features[some])
-    (models / "asymmetry.onnx").write_bytes(whole)
-    entry = refresh(models / FILE_NAME, ASYMMETRY)
+    put(models, ASYMMETRY, whole)
     with console.status("beside the others"):
         rows = evaluation.beside(faces, features, seed)
     results = {
@@ -133,9 +117,8 @@ def train(seed: Seed = 0, work: Work = WORK, models: Models = HOME) -> None:
         "sides": evaluation.sides_right(faces, lost),
         "numbers": evaluation.versions({"32 bits (shipped)": whole, "8 bits": small}, faces.rows(some), features[some]),
     }  # fmt: skip
-    _keep(work / "palsy.json", results)
+    keep(work / "palsy.json", results)
     np.save(work / "palsy_pairs.npy", head.pairs(faces.landmarks))
-    console.print(f"{models / entry.file}: {entry.size} bytes, SHA-256 {entry.sha256}")
 
 
 @app.command()
@@ -148,19 +131,19 @@ def evaluate(
     from training.palsy import real  # noqa: PLC0415
 
     cv2.setNumThreads(1)
-    results = {"training": json.loads((work / "palsy.json").read_text(encoding="utf-8"))}
+    results = {"training": kept(work / "palsy.json")}
     compared = work / "palsy_compare.json"
-    results["compare"] = json.loads(compared.read_text(encoding="utf-8")) if compared.exists() else {"rows": []}
+    results["compare"] = kept(compared) if compared.exists() else {"rows": []}
     with console.status("real people"):
         results["real"] = real.real(data, models, np.load(work / "palsy_pairs.npy"))
-    _keep(models / "asymmetry.json", results)
+    keep(models / "asymmetry.json", results)
     print(cards.tables(results))
 
 
 @app.command()
 def card(models: Models = HOME) -> None:
     """Write the model card from the last evaluation; no figure in it is typed by hand."""
-    results = json.loads((models / "asymmetry.json").read_text(encoding="utf-8"))
+    results = kept(models / "asymmetry.json")
     entry = Manifest.load(models / FILE_NAME).entry(ASYMMETRY)
     (models / "asymmetry.md").write_text(cards.page(results, entry), encoding="utf-8")
 
@@ -174,33 +157,16 @@ def sheet(output: Annotated[Path, typer.Argument()] = PICTURE, face: Face = face
 
 
 def _faces(work: Path) -> Faces:
-    found = sorted((work / FOLDER).glob("??????.npz"))
-    if not found:
-        raise typer.BadParameter(f"{work / FOLDER} is empty: run `python -m training.palsy render` first")
-    return Faces.load(found)
+    return Faces.load(*rendered(work / FOLDER, "training.palsy render"))
 
 
 def _units(work: Path, count: int) -> Examples:
     """Faces of the action-unit model's training."""
-    found = sorted((work / "examples").glob("??????.npz"))
-    if not found:
-        raise typer.BadParameter(f"{work / 'examples'} is empty: run `python -m training render` first")
+    found = rendered(work / "examples", "training render")
     # A shard holds about a thousand faces, each picture's and its mirror image's.
-    examples = Examples.join([Examples.load(path) for path in found[: count // 900 + 1]])
+    examples = Examples.load(*found[: count // 900 + 1])
     return examples.rows(np.arange(min(count, len(examples))))
 
 
-def _open(models: Path, name: str) -> Model:
-    return open_model(Manifest.load(models / FILE_NAME), name)
-
-
-def _keep(path: Path, results: dict[str, Any]) -> None:
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    try:
-        app()
-    except ModelError as error:
-        console.print(f"[red]{error}[/red]")
-        raise SystemExit(1) from error
+    run(app)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from npng_edge.infer.asymmetry import MAX_PITCH_DEG, MAX_YAW_DEG
 from training.datasets.table import table
-from training.judge.figures import figure
+from training.judge.figures import figure, percent
 from training.palsy.measures import ORIGIN
 from training.palsy.splits import SPLITS
 
@@ -35,8 +35,8 @@ def page(results: Mapping[str, Any], entry: Entry) -> str:
         sha256=entry.sha256,
         faces=f"{training['faces']:,}",
         people=training["people"],
-        detected=_percent(training["detected"]),
-        judged=_percent(training["judged"]),
+        detected=percent(training["detected"]),
+        judged=percent(training["judged"]),
         yaw=f"{MAX_YAW_DEG:g}",
         pitch=f"{MAX_PITCH_DEG:g}",
         seed=training["seed"],
@@ -109,7 +109,7 @@ def _held_out(training: Mapping[str, Any]) -> str:
                 for name, row in recalls
             ),
         )
-        + f"\n\nThe weaker side is told right in {_percent(sides['side'])} of {sides['faces']} pictures of a palsy;\n"
+        + f"\n\nThe weaker side is told right in {percent(sides['side'])} of {sides['faces']} pictures of a palsy;\n"
         f"the mean error of the share of movement lost, 0..1, on that side: {errors}."
     )
 
@@ -144,7 +144,7 @@ def _real(real: Mapping[str, Any]) -> Iterator[str]:
                 ("set", "expression", "pictures", "judged", "below one half", "median"),
                 (
                     [row["set"], row["expression"], str(row["pictures"]), str(row["judged"]),
-                     _percent(row["below_half"]), figure(row["median"])]
+                     percent(row["below_half"]), figure(row["median"])]
                     for row in real["stills"]
                 ),
             )
@@ -152,8 +152,8 @@ def _real(real: Mapping[str, Any]) -> Iterator[str]:
     if own := real.get("own"):
         yield (
             f"As the alarm judges, against the person's own face and from one picture each: of {own['people']} people\n"
-            f"{_percent(own['smile_above'])} rise by {own['limit']:g} or more from neutral to smiling, and\n"
-            f"{_percent(own['neutral_above'])} from smiling to neutral. The device takes ten looks together and waits\n"
+            f"{percent(own['smile_above'])} rise by {own['limit']:g} or more from neutral to smiling, and\n"
+            f"{percent(own['neutral_above'])} from smiling to neutral. The device takes ten looks together and waits\n"
             "for thirty seconds, so a patient is judged by more than this."
         )
     if half := real.get("half_smiles"):
@@ -162,7 +162,7 @@ def _real(real: Mapping[str, Any]) -> Iterator[str]:
             "No palsy, but what a complete one makes of a smile: one half of a real face from the neutral, the other\n"
             f"from the smiling picture of the same person, put together after alignment. AUC {figure(half['auc'])} of\n"
             f"{half['faces']} half smiles against as many whole pictures of the same people;\n"
-            f"{_percent(half['found'])} are found, {_percent(half['whole_below_half'])} of the whole pictures are\n"
+            f"{percent(half['found'])} are found, {percent(half['whole_below_half'])} of the whole pictures are\n"
             "below one half. The seam may help."
         )
     if clip := real.get("clip"):
@@ -171,7 +171,3 @@ def _real(real: Mapping[str, Any]) -> Iterator[str]:
             "No palsy. The mean over each second of what the device says:\n\n"
             + table(("second", "probability"), ([str(row["second"]), figure(row["mean"])] for row in clip))
         )
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from npng_edge.infer.action_units import prepare
 from npng_edge.infer.align import CROP, place
 from npng_edge.infer.pose import head_pose
+from training.columns import Columns
 from training.palsy import pictures
 from training.units.features import find
 
@@ -36,7 +37,7 @@ their means on the mesh of rendered faces, so that the picture shows what the de
 
 
 @dataclass(frozen=True, eq=False)
-class Faces:
+class Faces(Columns):
     """Faces and what is true of them, one row each."""
 
     crops: Bytes
@@ -58,29 +59,10 @@ class Faces:
     lost: Floats
     """(n, 3) share of movement lost in each of `asymmetry.REGIONS`."""
 
-    def __len__(self) -> int:
-        return len(self.people)
-
     @property
     def palsy(self) -> Flags:
         """(n,) whether there is a weak side."""
         return np.asarray(self.side != SOUND)
-
-    def rows(self, chosen: Flags | Rows) -> Faces:
-        """Only these rows."""
-        return Faces(**{part.name: getattr(self, part.name)[chosen] for part in fields(self)})
-
-    def save(self, path: Path) -> None:
-        """Write all arrays to an `.npz` file, which has its name only when it is complete."""
-        partial = path.with_suffix(".part.npz")
-        np.savez(partial, **{part.name: getattr(self, part.name) for part in fields(self)})
-        partial.rename(path)
-
-    @classmethod
-    def load(cls, paths: Sequence[Path]) -> Faces:
-        """Read files that `save` wrote, one after the other."""
-        files = [np.load(path) for path in paths]
-        return cls(**{part.name: np.concatenate([file[part.name] for file in files]) for part in fields(cls)})
 
 
 def gather(seeds: Sequence[int], path: Path, mesh: FaceMesh, mtcnn: Detector) -> Faces:

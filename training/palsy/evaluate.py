@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from scipy.special import expit
 
 from npng_edge.infer.asymmetry import MAX_PITCH_DEG, MAX_YAW_DEG, REGIONS, SIDES, AsymmetryModel
 from npng_edge.infer.runtime import Format, load
+from training.datasets.metrics import mean
+from training.judge.speed import median_us
 from training.palsy import head, pictures
 from training.palsy.measures import HALF, judged
 from training.palsy.splits import SPLITS, folds, split
@@ -132,8 +134,8 @@ def breakdown(faces: Faces, score: Floats) -> dict[str, Any]:
 
     def found(rows: Flags, people_rows: Flags) -> dict[str, Any]:
         return {
-            "faces": int(rows.sum()), "recall": _share(said[rows] >= HALF),
-            "people": int(people_rows.sum()), "people_recall": _share(whole[people_rows] >= HALF),
+            "faces": int(rows.sum()), "recall": mean(said[rows] >= HALF),
+            "people": int(people_rows.sum()), "people_recall": mean(whole[people_rows] >= HALF),
         }  # fmt: skip
 
     of = dict(zip(people.tolist(), range(len(people)), strict=True))
@@ -178,15 +180,10 @@ def versions(contents: dict[str, bytes], faces: Faces, features: Floats) -> dict
         looks = [model.score(mesh, *both) for mesh, both in zip(faces.landmarks, features, strict=True)]
         said = np.array([[look.score, *np.ravel(look.lost).tolist()] for look in looks], np.float32)
         first = said if first is None else first
-        took = []
-        for _ in range(500):
-            start = time.perf_counter()
-            model.score(faces.landmarks[0], *features[0])
-            took.append(time.perf_counter() - start)
         off = np.abs(said - first).mean(axis=0)
         found[name] = {
             "bytes": len(content),
-            "median_us": float(np.median(took) * 1e6),
+            "median_us": median_us(partial(model.score, faces.landmarks[0], *features[0])),
             "score": float(off[0]),
             "lost": float(off[1:].mean()),
         }
@@ -205,10 +202,6 @@ def sides_right(faces: Faces, lost: Floats) -> dict[str, Any]:
     off = np.abs(said[np.arange(len(true)), true] - faces.lost[sick])
     return {
         "faces": len(true),
-        "side": _share(said.sum(axis=2).argmax(axis=1) == true),
+        "side": mean(said.sum(axis=2).argmax(axis=1) == true),
         "error": {name: float(off[:, k].mean()) for k, name in enumerate(REGIONS)},
     }
-
-
-def _share(flags: Flags) -> float | None:
-    return float(flags.mean()) if len(flags) else None

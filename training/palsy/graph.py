@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper
 
 from npng_edge.infer.action_units import FEATURES
 from npng_edge.infer.asymmetry import REGIONS, SIDES
+from training.graph import Graph
 from training.int8 import to_int8
 from training.palsy.head import EVEN, ODD
-from training.units.export import IR_VERSION, OPSET, Graph
 
 if TYPE_CHECKING:
     from training.palsy.data import Faces, Floats
@@ -54,18 +53,8 @@ def build(nets: list[Net], shape: Shape, line: Line) -> bytes:
     graph.add("Mul", above, graph.constant(np.array([line.slope], np.float32)), name="score")
     lost = graph.constant(np.array([1, len(SIDES), len(REGIONS)]))
     graph.add("Reshape", graph.add("Sigmoid", "where"), lost, name="lost")
-    inputs = {"landmarks": MESH, "features": (len(SIDES), FEATURES)}
-    outputs = {"score": (1,), "lost": (1, len(SIDES), len(REGIONS))}
-    whole = helper.make_graph(
-        graph.nodes,
-        "asymmetry",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in inputs.items()],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, size) for name, size in outputs.items()],
-        graph.constants,
-    )
-    model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="npng-edge")
-    model.ir_version = IR_VERSION
-    onnx.checker.check_model(model)
+    inputs = {"landmarks": (TensorProto.FLOAT, MESH), "features": (TensorProto.FLOAT, (len(SIDES), FEATURES))}
+    model = graph.model("asymmetry", inputs, {"score": (1,), "lost": (1, len(SIDES), len(REGIONS))})
     content: bytes = model.SerializeToString()
     return content
 

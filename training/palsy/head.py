@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from npng_edge.infer.asymmetry import REGIONS
+from training.columns import Columns
 
 if TYPE_CHECKING:
     from training.palsy.data import Faces, Flags, Floats, Rows
@@ -46,7 +47,7 @@ class Shape:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Seen(Columns):
     """What the learner is given, one row per face."""
 
     features: Floats
@@ -55,10 +56,6 @@ class Seen:
     """(n, ODD)"""
     even: Floats
     """(n, EVEN)"""
-
-    def rows(self, chosen: Flags | Rows) -> Seen:
-        """Only these."""
-        return Seen(self.features[chosen], self.odd[chosen], self.even[chosen])
 
     def both_ways(self) -> torch.Tensor:
         """(n, 2, columns) as it is and mirrored."""

@@ -17,12 +17,12 @@ from npng_edge.infer.asymmetry import AsymmetryModel
 from npng_edge.infer.manifest import FILE_NAME, Manifest, open_model
 from npng_edge.infer.pipeline import ACTION_UNITS, ASYMMETRY, Pipeline
 from npng_edge.settings import Camera, Policy, Seeing
-from training.datasets.metrics import auc
-from training.judge.faces import Finder
+from training.datasets.metrics import auc, mean
+from training.judge.faces import Finder, expression
 from training.palsy.measures import HALF
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from training.palsy.data import Bytes, Floats, Rows
@@ -55,7 +55,7 @@ def real(data: Path, models: Path, pairs: Rows) -> dict[str, Any]:
         seconds: defaultdict[int, list[float]] = defaultdict(list)
         for frame in frames(Camera(), f"file:{clip}"):
             seconds[int(frame.time)] += _known(pipeline.read(frame).asymmetry)
-        results["clip"] = [{"second": k, "mean": float(np.mean(seen)) if seen else None} for k, seen in seconds.items()]
+        results["clip"] = [{"second": k, "mean": mean(seen)} for k, seen in seconds.items()]
     return results
 
 
@@ -66,21 +66,16 @@ def _stills(pipeline: Pipeline, folder: Path) -> dict[str, float | None]:
     }
 
 
-def _expression(stem: str) -> str:
-    """File names begin with it or end with it."""
-    return next(part for part in stem.split("_") if not part.isdigit())
-
-
 def _by_expression(name: str, said: Mapping[str, float | None]) -> list[dict[str, Any]]:
     found: defaultdict[str, list[float]] = defaultdict(list)
     pictures: defaultdict[str, int] = defaultdict(int)
     for stem, value in said.items():
-        for key in (_expression(stem), "all"):
+        for key in (expression(stem), "all"):
             found[key] += _known(value)
             pictures[key] += 1
     return [
         {"set": name, "expression": key, "pictures": pictures[key], "judged": len(found[key]),
-         "below_half": _share([value < HALF for value in found[key]]),
+         "below_half": mean([value < HALF for value in found[key]]),
          "median": float(np.median(found[key])) if found[key] else None}
         for key in sorted(pictures, key=lambda key: (key == "all", key))
     ]  # fmt: skip
@@ -98,8 +93,8 @@ def _above_own(said: Mapping[str, float | None]) -> dict[str, Any]:
     return {
         "people": len(rises),
         "limit": LIMIT,
-        "smile_above": _share([smiling - neutral >= LIMIT for neutral, smiling in rises]),
-        "neutral_above": _share([neutral - smiling >= LIMIT for neutral, smiling in rises]),
+        "smile_above": mean([smiling - neutral >= LIMIT for neutral, smiling in rises]),
+        "neutral_above": mean([neutral - smiling >= LIMIT for neutral, smiling in rises]),
     }
 
 
@@ -132,8 +127,8 @@ def half_smiles(folder: Path, models: Path, pairs: Rows) -> dict[str, Any]:
     return {
         "faces": len(whole),
         "auc": auc(present, np.array(whole + half)),
-        "found": _share([value >= 0.0 for value in half]),
-        "whole_below_half": _share([value < 0.0 for value in whole]),
+        "found": mean([value >= 0.0 for value in half]),
+        "whole_below_half": mean([value < 0.0 for value in whole]),
     }
 
 
@@ -157,7 +152,3 @@ def chimera(first: tuple[Bytes, Floats], second: tuple[Bytes, Floats], pairs: Ro
 
 def _known(value: float | None) -> list[float]:
     return [] if value is None else [value]
-
-
-def _share(flags: Sequence[bool]) -> float | None:
-    return float(np.mean(flags)) if flags else None

@@ -10,8 +10,8 @@ from torch import nn
 from training.units.backbone import Block
 
 if TYPE_CHECKING:
+    from training.graph import Graph
     from training.units.backbone import Net
-    from training.units.export import Graph
 
 LOOK = "look"
 """First letters of the names of those of the net's nodes that bear 8 bits: all but what filters each channel."""

@@ -6,17 +6,17 @@ and training computes its features with the very nodes that are shipped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from npng_edge.infer.align import CROP
 from npng_edge.infer.runtime import Format, load
 from npng_edge.units import ACTION_UNITS
+from training.graph import Graph
 from training.int8 import to_int8
 from training.units.backbone import WIDTH
 from training.units.backbone_graph import LOOK, look
@@ -24,7 +24,7 @@ from training.units.gradients import AROUND, COARSE, DIRECTIONS, FINE, NEAR, ori
 from training.units.heads import LEAST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from npng_edge.infer.runtime import Model
     from training.int8 import Feed
@@ -47,53 +47,6 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "features": (WIDTH,),
 }
 """Outputs of the model, for one face."""
-OPSET, IR_VERSION = 17, 8
-"""Old enough for every ONNX Runtime from 1.13 on."""
-
-
-@dataclass
-class Graph:
-    """Nodes and constants, collected in order."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-
-    def add(self, kind: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        """Append a node with one output and return that output's name."""
-        output = name or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
-        return output
-
-    def constant(self, array: npt.NDArray[Any]) -> str:
-        """Keep an array and return its name."""
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def model(self, outputs: dict[str, tuple[int, ...]], batch: int | str) -> onnx.ModelProto:
-        """Close the graph.
-
-        Args:
-            outputs: names of the outputs and their shapes for one face, float32.
-            batch: faces per call; a name leaves it free.
-        """
-        graph = helper.make_graph(
-            self.nodes,
-            "action_units",
-            [
-                helper.make_tensor_value_info("crop", TensorProto.UINT8, [batch, CROP, CROP]),
-                helper.make_tensor_value_info("landmarks", TensorProto.FLOAT, [batch, 468, 3]),
-            ],
-            [
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, *shape])
-                for name, shape in outputs.items()
-            ],
-            self.constants,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="npng-edge")
-        model.ir_version = IR_VERSION
-        onnx.checker.check_model(model)
-        return model
 
 
 def face_columns() -> npt.NDArray[np.int64]:
@@ -117,7 +70,7 @@ def feature_model(batch: int | str = "n") -> onnx.ModelProto:
     graph = Graph()
     gradients = _coarse(graph, strength(graph, _pixels(graph)))
     graph.add("Concat", gradients, graph.add("Flatten", "landmarks", axis=1), axis=1, name="features")
-    return graph.model({"features": (SKIN_WIDTH + MESH,)}, batch)
+    return _closed(graph, {"features": (SKIN_WIDTH + MESH,)}, batch)
 
 
 def build(learnt: Learnt, calibration: Calibration, heads: Heads, batch: int | str = 1) -> onnx.ModelProto:
@@ -150,7 +103,15 @@ def build(learnt: Learnt, calibration: Calibration, heads: Heads, batch: int | s
     doubt = graph.add("Add", doubt, graph.constant(heads.doubt.bias))
     graph.add("Max", doubt, graph.constant(calibration.most * np.float32(LEAST)), name="deviation")
     graph.add("Identity", seen, name="features")
-    return graph.model(SHAPES, batch)
+    return _closed(graph, SHAPES, batch)
+
+
+def _closed(graph: Graph, outputs: Mapping[str, tuple[int, ...]], batch: int | str) -> onnx.ModelProto:
+    inputs = {
+        "crop": (TensorProto.UINT8, (batch, CROP, CROP)),
+        "landmarks": (TensorProto.FLOAT, (batch, 468, 3)),
+    }
+    return graph.model("action_units", inputs, {name: (batch, *shape) for name, shape in outputs.items()})
 
 
 def _kneed(graph: Graph, line: str, calibration: Calibration, name: str | None = None) -> str:

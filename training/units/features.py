@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from npng_edge.infer.action_units import prepare
 from npng_edge.infer.mesh import Region
 from npng_edge.infer.pipeline import MIN_PRESENCE
 from npng_edge.units import ACTION_UNITS
+from training.columns import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +38,7 @@ SIDES = 2 * len(ACTION_UNITS)
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
+class Examples(Columns):
     """Faces and the truth about them, one row each."""
 
     crops: Bytes
@@ -55,13 +56,6 @@ class Examples:
     hints: Floats
     """(n, h) what else is known of a rendered face, see `hints`."""
 
-    def __len__(self) -> int:
-        return len(self.people)
-
-    def rows(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Examples:
-        """Only these rows."""
-        return Examples(**{name: array[chosen] for name, array in vars(self).items()})
-
     def split(self, every: int = 8) -> tuple[Examples, Examples]:
         """People to fit to, and every eighth person to check with."""
         held_out = self.people % every == 0
@@ -71,23 +65,6 @@ class Examples:
         """In pieces of `size`."""
         for start in range(0, len(self), size):
             yield self.rows(np.arange(start, min(start + size, len(self))))
-
-    def save(self, path: Path) -> None:
-        """Write all arrays to an `.npz` file, which has its name only when it is complete."""
-        partial = path.with_suffix(".part.npz")
-        np.savez(partial, **vars(self))
-        partial.rename(path)
-
-    @classmethod
-    def load(cls, path: Path) -> Examples:
-        """Read a file that `save` wrote."""
-        with np.load(path) as part:
-            return cls(**{item.name: part[item.name] for item in fields(cls)})
-
-    @classmethod
-    def join(cls, parts: Sequence[Examples]) -> Examples:
-        """One after the other."""
-        return cls(**{item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(cls)})
 
 
 def hints(shard: Mapping[str, npt.NDArray[Any]]) -> Floats:

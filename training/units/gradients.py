@@ -11,7 +11,7 @@ import numpy.typing as npt
 from npng_edge.infer.align import CROP
 
 if TYPE_CHECKING:
-    from training.units.export import Graph
+    from training.graph import Graph
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
