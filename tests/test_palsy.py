@@ -16,11 +16,12 @@ pytest.importorskip("moderngl", reason="needs the extra `train`")
 import torch
 from typer.testing import CliRunner
 
-from npng_edge.infer.asymmetry import AsymmetryModel
+from npng_edge.infer import align
+from npng_edge.infer.asymmetry import SIDES, AsymmetryModel
 from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model
 from npng_edge.infer.pipeline import ASYMMETRY
 from npng_edge.infer.runtime import Format, load
-from training.palsy import compare, evaluate, graph, head
+from training.palsy import compare, droop, evaluate, graph, head, skin
 from training.palsy.__main__ import app
 from training.palsy.data import SOUND, Faces, upright
 from training.palsy.nets import BACKBONES, MODELS, SIDE
@@ -29,6 +30,7 @@ from training.palsy.real import chimera
 from training.palsy.splits import SPLITS, folds, split
 from training.palsy.tasks import TASKS, ask, habit, random_lean
 from training.palsy.weakness import Weakness, drawn_aside, drooping, random_weakness, weakened
+from training.world import face_model
 from training.world.expressions import Expression
 
 if TYPE_CHECKING:
@@ -179,17 +181,44 @@ def test_learning_stops_early_keeps_the_best_and_repeats_itself(faces: Faces) ->
     assert said[faces.palsy[judge]].min() > said[~faces.palsy[judge]].max()
 
 
+@pytest.fixture(scope="module")
+def given(faces: Faces, features: Floats) -> head.Given:
+    return head.Given(faces.landmarks.reshape(len(faces), -1), skin.read(faces.crops), features)
+
+
+def test_the_gradients_of_a_mirror_image_are_the_crops_own_in_another_order(faces: Faces) -> None:
+    turned = np.ascontiguousarray(faces.crops[:5, :, ::-1])
+    # Sums in another order differ in their last bit, and the root of what is nearly 0 makes more of that.
+    np.testing.assert_allclose(skin.read(turned), skin.read(faces.crops[:5])[:, skin.OPPOSITE], atol=1e-3)
+    np.testing.assert_array_equal(skin.OPPOSITE[skin.OPPOSITE], np.arange(len(skin.COLUMNS)))
+
+
+def test_what_is_odd_changes_its_sign_in_a_mirror_and_what_is_even_does_not(given: head.Given) -> None:
+    opposite = head.pairs(given.meshes.reshape(len(given), -1, 3))
+    turned = head.Given(
+        (given.meshes.reshape(len(given), -1, 3)[:, opposite] * head.MIRROR).reshape(len(given), -1),
+        given.gradients[:, skin.OPPOSITE],
+        given.features[:, ::-1],
+    )
+    shape = head.shape_of(given)
+    for parts in evaluate.ROWS.values():
+        one, other = head.look(given, shape, parts), head.look(turned, shape, parts)
+        np.testing.assert_allclose(other[:, ::-1], one, atol=1e-4)
+    shipped = head.look(given, shape)
+    np.testing.assert_allclose(shipped[:, 0], -shipped[:, 1])
+
+
 def test_the_graph_says_what_the_nets_say_and_a_mirror_image_the_same_of_the_other_side(
     faces: Faces,
-    features: Floats,
+    given: head.Given,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(head, "EPOCHS", 15)
     monkeypatch.setattr(head, "BATCH", 32)
-    shape = head.shape_of(faces.landmarks)
+    shape = head.shape_of(given)
     opposite = head.pairs(faces.landmarks)
     np.testing.assert_array_equal(opposite[opposite], np.arange(468))
-    seen = head.look(faces, features, shape)
+    seen = head.look(given, shape)
     nets = head.fit(seen, faces, seed=0)
     odds, lost = head.odds(nets, seen), head.lost(nets, seen)
     line = head.line(odds, faces.people, faces.palsy)
@@ -198,15 +227,53 @@ def test_the_graph_says_what_the_nets_say_and_a_mirror_image_the_same_of_the_oth
     content = graph.build(nets, shape, line)
     model = AsymmetryModel(load(content, Format.ONNX))
 
-    looks = [model.score(mesh, *both) for mesh, both in zip(faces.landmarks[:20], features[:20], strict=True)]
+    looks = [model.score(crop, mesh) for crop, mesh in zip(faces.crops[:20], faces.landmarks[:20], strict=True)]
     np.testing.assert_allclose([look.score for look in looks], scores[:20], atol=1e-3)
     np.testing.assert_allclose([look.lost for look in looks], lost[:20], atol=1e-4)
-    turned = model.score(faces.landmarks[9][opposite] * head.MIRROR, *features[9][::-1])
-    assert turned.score == pytest.approx(scores[9], abs=1e-3)
-    np.testing.assert_allclose(turned.lost, lost[9][::-1], atol=1e-4)
-    small = graph.quantise(content, faces.rows(np.arange(20)), features[:20])
+    crop, mesh = np.ascontiguousarray(faces.crops[9][:, ::-1]), faces.landmarks[9][opposite] * head.MIRROR
+    turned = model.score(crop, mesh)
+    assert turned.score == pytest.approx(scores[9], abs=1e-2)
+    np.testing.assert_allclose(turned.lost, lost[9][::-1], atol=1e-3)
+    small = graph.quantise(content, faces.rows(np.arange(20)))
     assert len(small) < len(content)
     assert ((scores > 0.0) == faces.palsy).mean() > 0.8
+
+
+def test_a_picture_is_bent_where_its_points_go_and_nowhere_else() -> None:
+    # A flat face that fills the middle of a picture: the mean face's own points, spread where no others are known.
+    rng = np.random.default_rng(0)
+    mesh = np.zeros((468, 3))
+    mesh[:, :2] = rng.uniform((-0.5, -0.2), (0.5, 0.8), (468, 2))
+    mesh[list(align.RIGID)] = align._MEAN_FACE
+    landmarks = (100.0 * mesh + [150.0, 120.0, 0.0]).astype(np.float32)
+    picture = np.zeros((300, 300, 3), np.uint8)
+    corner = droop.POINTS.index(291)
+    x, y = (int(v) for v in landmarks[291, :2])
+    picture[y - 2 : y + 3, x - 2 : x + 3] = 255
+    picture[-5:] = 90
+    moved = np.zeros((68, 3), np.float32)
+    np.testing.assert_array_equal(droop.bent(picture, landmarks, moved), picture)
+
+    moved[corner, 1] = 0.08
+    drawn = droop.bent(picture, landmarks, moved)
+
+    rows, columns = np.nonzero(drawn[:290, :, 0] > 100)
+    assert rows.mean() == pytest.approx(y + 8.0, abs=2.5)
+    assert columns.mean() == pytest.approx(x, abs=2.5)
+    np.testing.assert_array_equal(drawn[-5:], picture[-5:])
+
+
+@pytest.mark.skipif(not face_model.DEFAULT_PATH.is_file(), reason="needs the packed face model")
+def test_a_drawn_palsy_sags_on_its_side_by_millimetres_and_the_control_on_both() -> None:
+    model = face_model.load(face_model.DEFAULT_PATH)
+    right, left = (droop.POINTS.index(point) for point in (61, 291))
+
+    weak, control = droop.both(model, droop.DEGREES["severe"], SIDES.index("left"))
+
+    assert 0.05 < weak[left, 1] < 0.1, "5 to 9 mm of a face whose outer eye corners are 90 apart"
+    assert abs(weak[right, 1]) < 0.02
+    assert control[left, 1] == pytest.approx(control[right, 1], abs=0.005)
+    assert control[left, 0] == pytest.approx(-control[right, 0], abs=0.005)
 
 
 def test_a_chimera_takes_each_half_from_its_own_face() -> None:
@@ -231,6 +298,7 @@ def test_a_chimera_takes_each_half_from_its_own_face() -> None:
 def test_from_faces_to_the_card(faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(head, "EPOCHS", 1)
     monkeypatch.setattr(head, "BATCH", 32)
+    monkeypatch.setattr(head, "SKIN", 50)
     monkeypatch.setattr(evaluate, "FOLDS", 2)
     work, models = tmp_path / "work", tmp_path / "models"
     shutil.copytree(default_models_directory(), models)

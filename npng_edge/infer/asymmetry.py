@@ -1,8 +1,8 @@
 """Whether one side of a face is weaker than the other: a new facial palsy can be a stroke, and cannot wait.
 
-A small net of our own (`training.palsy`) compares the face with its mirror image, by the mesh and by what the
-backbone of the action-unit model makes of both. Weakness shows in some expressions and not in others, and sound faces
-are lopsided for a moment; so the face is looked at once a second and the last looks are taken together.
+A small net of our own (`training.palsy`) is given how the face differs from its mirror image, in the mesh and in the
+gradients of the crop. Weakness shows in some expressions and not in others, and sound faces are lopsided for a moment;
+so the face is looked at once a second and the last looks are taken together.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from npng_edge.infer.action_units import FEATURES
+from npng_edge.infer.align import CROP
 from npng_edge.infer.runtime import checked
 
 if TYPE_CHECKING:
-    from npng_edge.infer.action_units import ActionUnitModel
     from npng_edge.infer.runtime import Model
     from npng_edge.units import Pose
 
@@ -29,8 +28,8 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 REGIONS = ("mouth", "eye", "brow")
 SIDES = ("left", "right")
 """The person's own."""
-INPUTS = (("float32", (1, 468, 3)), ("float32", (2, FEATURES)))
-"""The normalised mesh; the features of the crop, then of its mirror image."""
+INPUTS = (("uint8", (1, CROP, CROP)), ("float32", (1, 468, 3)))
+"""The aligned grey crop and the normalised mesh."""
 OUTPUTS = ((1,), (1, len(SIDES), len(REGIONS)))
 """Log odds of a palsy; the share of movement lost, 0..1, per side and region."""
 MAX_YAW_DEG, MAX_PITCH_DEG = 25.0, 20.0
@@ -53,8 +52,6 @@ class Sides:
     """(468, 3) as `normalise_landmarks` gives it."""
     crop: Bytes
     """(112, 112) as `align` draws it."""
-    features: Floats
-    """(256,) of the crop, see `Expression`."""
     pose: Pose
 
 
@@ -97,18 +94,17 @@ class AsymmetryModel:
         """
         self._model = checked(model, "asymmetry model", INPUTS, OUTPUTS)
 
-    def score(self, mesh: Floats, features: Floats, mirrored: Floats) -> Look:
+    def score(self, crop: Bytes, mesh: Floats) -> Look:
         """Compare the sides.
 
         Args:
+            crop: (112, 112) uint8, as `align` draws it.
             mesh: (468, 3) float32, as `normalise_landmarks` gives it.
-            features: (256,) of the aligned crop, see `Expression`.
-            mirrored: (256,) of the crop's mirror image.
 
         Raises:
             ValueError: When the model returns what is not a number.
         """
-        score, lost = self._model(mesh[np.newaxis], np.stack([features, mirrored]))
+        score, lost = self._model(crop[np.newaxis], mesh[np.newaxis])
         value = float(score.item())
         if not math.isfinite(value + float(lost.sum())):
             raise ValueError("the asymmetry model returned a value that is not a number")
@@ -118,8 +114,8 @@ class AsymmetryModel:
 class AsymmetryWatch:
     """Looks at one face now and then, and takes the last looks together. Not thread-safe."""
 
-    def __init__(self, model: AsymmetryModel, action_units: ActionUnitModel) -> None:
-        self._model, self._action_units = model, action_units
+    def __init__(self, model: AsymmetryModel) -> None:
+        self._model = model
         self._looks: deque[tuple[float, Look]] = deque()
 
     def reset(self) -> None:
@@ -146,15 +142,10 @@ class AsymmetryWatch:
         if not self._looks or time - self._looks[-1][0] >= EVERY_S:
             turned = abs(face.pose.yaw) > MAX_YAW_DEG or abs(face.pose.pitch) > MAX_PITCH_DEG
             if not turned:
-                self._looks.append((time, self._look(face)))
+                self._looks.append((time, self._model.score(face.crop, face.mesh)))
         if not self._looks or time - self._looks[-1][0] > KEPT_S:
             return None
         looks = [look for _, look in self._looks]
         mean = sum(look.score for look in looks) / len(looks)
         lost = np.mean([look.lost for look in looks], axis=0)
         return Asymmetry(1.0 / (1.0 + math.exp(-min(max(mean, -30.0), 30.0))), tuple(map(tuple, lost.tolist())))
-
-    def _look(self, face: Sides) -> Look:
-        # The features come from the crop alone; whatever mesh goes with its mirror image does not matter to them.
-        mirrored = self._action_units.score(np.ascontiguousarray(face.crop[:, ::-1]), face.mesh).features
-        return self._model.score(face.mesh, face.features, mirrored)

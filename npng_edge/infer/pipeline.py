@@ -237,7 +237,7 @@ class Pipeline:
         return more
 
     def _new_watch(self) -> AsymmetryWatch:
-        return AsymmetryWatch(self._nets.asymmetry, self._nets.action_units)
+        return AsymmetryWatch(self._nets.asymmetry)
 
     def _follow(self, frame: Frame) -> Reading:
         """Follow the patient's mesh, or search for the patient when there is none."""
@@ -361,7 +361,7 @@ class Pipeline:
         if not reasons:
             mesh = normalise_landmarks(fit.in_drawn, placement)
             self._seen = self._nets.action_units.score(crop, mesh)
-            self._sides = Sides(mesh, crop, self._seen.features, pose)
+            self._sides = Sides(mesh, crop, pose)
         self._done("action_units")
         units = self._seen.units if self._seen else None
         return Reading(frame.sequence, frame.time, people, Face(fit.box, pose, quality), units, reasons, in_bed)

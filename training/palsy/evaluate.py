@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from npng_edge.infer.asymmetry import MAX_PITCH_DEG, MAX_YAW_DEG, REGIONS, SIDES
 from npng_edge.infer.runtime import Format, load
 from training.datasets.metrics import mean
 from training.judge.speed import median_us
-from training.palsy import head, pictures
+from training.palsy import head, pictures, skin
 from training.palsy.measures import HALF, judged
 from training.palsy.splits import SPLITS, folds, split
 
@@ -24,13 +23,20 @@ if TYPE_CHECKING:
     from training.palsy.data import Faces, Flags, Floats
 
 FOLDS = 5
-SHIPPED, BY_MESH, BY_FEATURES = "mesh and features (shipped)", "mesh alone", "features alone"
+ROWS = {
+    "mesh alone": ("odd", "even"),
+    "features alone": ("features",),
+    "gradients alone": ("skin",),
+    "all three": ("odd", "even", "skin", "features"),
+    "mesh and gradients, odd parts (shipped)": head.SHIPPED,
+}
+"""Our learner, and what it is given in each row of the table."""
 DEGREES = ((0.3, 0.6, "slight"), (0.6, 0.8, "moderate"), (0.8, 1.01, "severe to complete"))
 """Share of the mouth's movement that is lost, from and below."""
 
 
-def features_of(model: Model, faces: Faces) -> Floats:
-    """(n, 2, 256) what the action-unit model makes of each crop and of its mirror image.
+def given_of(model: Model, faces: Faces) -> head.Given:
+    """What a learner can be given of each face.
 
     Args:
         model: the shipped action-unit model.
@@ -40,7 +46,7 @@ def features_of(model: Model, faces: Faces) -> Floats:
     for crop, mesh in zip(faces.crops, faces.landmarks, strict=True):
         both = (crop[np.newaxis], np.ascontiguousarray(crop[np.newaxis, :, ::-1]))
         rows.append(np.concatenate([model(one, mesh[np.newaxis])[-1] for one in both]))
-    return np.stack(rows)
+    return head.Given(faces.landmarks.reshape(len(faces), -1), skin.read(faces.crops), np.stack(rows))
 
 
 def judgeable(faces: Faces) -> Flags:
@@ -49,31 +55,31 @@ def judgeable(faces: Faces) -> Flags:
     return np.asarray(~turned.any(axis=1))
 
 
-def beside(faces: Faces, features: Floats, seed: int) -> list[dict[str, Any]]:
+def beside(faces: Faces, given: head.Given, seed: int) -> list[dict[str, Any]]:
     """Rows of the table for our own learner, on the very splits of `compare.compare`.
 
     Args:
         faces: all of them.
-        features: of `features_of`.
+        given: of `given_of`.
         seed: of the splits and the learning.
     """
     rows = []
-    for name in (BY_MESH, BY_FEATURES, SHIPPED):
+    for name, parts in ROWS.items():
         for how in SPLITS:
             # The part to stop by is learnt from as well: there is no early stopping here.
             learn, stop, judge = split(faces.people, how, seed)
-            nets, seen = _taught(faces, features, learn | stop, name, seed)
-            said = expit(head.odds(nets, seen.rows(judge)))
+            nets, seen = _taught(faces, given, learn | stop, seed, parts)
+            said = expit(head.odds(nets, seen[judge]))
             rows.append({"model": name, "split": how, "epochs": head.EPOCHS, **judged(faces.palsy[judge], said)})
     return rows
 
 
-def held_out(faces: Faces, features: Floats, seed: int, tell: Callable[[float], None]) -> tuple[Floats, Floats]:
+def held_out(faces: Faces, given: head.Given, seed: int, tell: Callable[[float], None]) -> tuple[Floats, Floats]:
     """(n,) log odds of a palsy, and (n, 2, regions) movement lost, by learners that knew nobody of the face's fold.
 
     Args:
         faces: all of them.
-        features: of `features_of`.
+        given: of `given_of`.
         seed: of the folds and the learning.
         tell: called with the share that is done.
     """
@@ -81,20 +87,18 @@ def held_out(faces: Faces, features: Floats, seed: int, tell: Callable[[float], 
     fold = folds(faces.people, FOLDS, seed)
     for number in range(FOLDS):
         out = fold == number
-        nets, seen = _taught(faces, features, ~out, SHIPPED, seed)
-        said[out], lost[out] = head.odds(nets, seen.rows(out)), head.lost(nets, seen.rows(out))
+        nets, seen = _taught(faces, given, ~out, seed)
+        said[out], lost[out] = head.odds(nets, seen[out]), head.lost(nets, seen[out])
         tell((number + 1) / FOLDS)
     return said, lost
 
 
-def _taught(faces: Faces, features: Floats, learn: Flags, name: str, seed: int) -> tuple[list[head.Net], head.Seen]:
+def _taught(
+    faces: Faces, given: head.Given, learn: Flags, seed: int, parts: tuple[str, ...] = head.SHIPPED
+) -> tuple[list[head.Net], Floats]:
     """Learners that know only the faces `learn`, and all faces in their terms."""
-    seen = head.look(faces, features, head.shape_of(faces.landmarks[learn]))
-    if name == BY_MESH:
-        seen = replace(seen, features=np.zeros_like(seen.features))
-    elif name == BY_FEATURES:
-        seen = replace(seen, odd=np.zeros_like(seen.odd), even=np.zeros_like(seen.even))
-    return head.fit(seen.rows(learn), faces.rows(learn), seed), seen
+    seen = head.look(given, head.shape_of(given.rows(learn)), parts)
+    return head.fit(seen[learn], faces.rows(learn), seed), seen
 
 
 def scores(faces: Faces, log_odds: Floats, seed: int) -> Floats:
@@ -165,25 +169,24 @@ def breakdown(faces: Faces, score: Floats) -> dict[str, Any]:
     }
 
 
-def versions(contents: dict[str, bytes], faces: Faces, features: Floats) -> dict[str, Any]:
+def versions(contents: dict[str, bytes], faces: Faces) -> dict[str, Any]:
     """Size and time of each version of the model, and by how much its outputs differ from the first one's.
 
     Args:
         contents: by name, of the ONNX files.
         faces: to read; the time is that of the first.
-        features: of them.
     """
     found: dict[str, Any] = {}
     first: Floats | None = None
     for name, content in contents.items():
         model = AsymmetryModel(load(content, Format.ONNX))
-        looks = [model.score(mesh, *both) for mesh, both in zip(faces.landmarks, features, strict=True)]
+        looks = [model.score(crop, mesh) for crop, mesh in zip(faces.crops, faces.landmarks, strict=True)]
         said = np.array([[look.score, *np.ravel(look.lost).tolist()] for look in looks], np.float32)
         first = said if first is None else first
         off = np.abs(said - first).mean(axis=0)
         found[name] = {
             "bytes": len(content),
-            "median_us": median_us(partial(model.score, faces.landmarks[0], *features[0])),
+            "median_us": median_us(partial(model.score, faces.crops[0], faces.landmarks[0])),
             "score": float(off[0]),
             "lost": float(off[1:].mean()),
         }

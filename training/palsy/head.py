@@ -1,4 +1,4 @@
-"""The learner that is shipped: a small net on the mesh and the backbone's features, of a face and of its mirror image.
+"""The learner that is shipped: a small net on how a face differs from its mirror image, in mesh and gradients.
 
 It looks at a face twice, as it is and mirrored, with the same weights, and says each time how weak the left side is. So
 it cannot prefer a side, and what it learns of one side it knows of the other.
@@ -19,52 +19,52 @@ from torch.nn import functional
 
 from npng_edge.infer.asymmetry import REGIONS
 from training.columns import Columns
+from training.palsy.skin import OPPOSITE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from training.palsy.data import Faces, Flags, Floats, Rows
 
-HIDDEN = 32
-DROPOUT = 0.5
-ODD, EVEN = 100, 30
-"""Principal components kept of a mesh's lopsidedness, and of what both of its sides share."""
+HIDDEN = 64
+DROPOUT = 0.7
+ODD, EVEN, SKIN = 100, 30, 200
+"""Principal components kept of a mesh's lopsidedness, of what both of its sides share, and of the gradients'
+lopsidedness."""
 BATCH, EPOCHS = 256, 30
 RATE, DECAY = 5e-3, 0.05
 NETS = 3
 """Taught with different dice; their mean is what is shipped."""
 MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
+SHIPPED = ("odd", "skin")
+"""What the shipped learner is given: only what changes its sign in a mirror. The rest, and the backbone's features,
+make it better on rendered people, and make it take real faces that droop on both sides for weak ones: see the card."""
 BY_REGION = 0.5
 """Weight of what is weak beside whether anything is."""
 
 
 @dataclass(frozen=True, eq=False)
+class Given(Columns):
+    """What a learner can be given, one row per face."""
+
+    meshes: Floats
+    """(n, 1404) normalised."""
+    gradients: Floats
+    """(n, 632) of the crop, by `skin.read`."""
+    features: Floats
+    """(n, 2, 256) by the action-unit model, of the crop and of its mirror image."""
+
+
+@dataclass(frozen=True, eq=False)
 class Shape:
-    """How a normalised mesh becomes a few numbers: linear, and odd or even under mirroring."""
+    """How mesh and gradients become a few numbers: linear, and odd or even under mirroring."""
 
     odd: Floats
     """(1404, ODD)"""
     even: Floats
     """(1404, EVEN)"""
-
-
-@dataclass(frozen=True, eq=False)
-class Seen(Columns):
-    """What the learner is given, one row per face."""
-
-    features: Floats
-    """(n, 2, 256) of the crop and of its mirror image."""
-    odd: Floats
-    """(n, ODD)"""
-    even: Floats
-    """(n, EVEN)"""
-
-    def both_ways(self) -> torch.Tensor:
-        """(n, 2, columns) as it is and mirrored."""
-        own, other = self.features[:, 0], self.features[:, 1]
-        ways = [
-            np.concatenate([first, second, sign * self.odd, self.even], axis=1)
-            for first, second, sign in ((own, other, 1.0), (other, own, -1.0))
-        ]
-        return torch.from_numpy(np.stack(ways, axis=1).astype(np.float32))
+    skin: Floats
+    """(632, SKIN), odd."""
 
 
 class Net(nn.Module):  # type: ignore[misc]
@@ -94,52 +94,51 @@ def pairs(landmarks: Floats) -> Rows:
     return np.asarray(linear_sum_assignment(apart)[1], np.int64)
 
 
-def shape_of(landmarks: Floats) -> Shape:
-    """Learn what meshes differ in.
+def shape_of(given: Given) -> Shape:
+    """Learn what faces differ in.
 
     Args:
-        landmarks: (n, 468, 3) normalised.
+        given: many faces.
     """
-    opposite = pairs(landmarks)
-    # The mirror image as a matrix on the flat mesh: each point's place, x turned round.
-    flat = np.arange(landmarks[0].size).reshape(-1, 3)
-    turned = landmarks[:, opposite] * MIRROR
-    odd, even = (
-        np.asarray((landmarks + sign * turned).reshape(len(landmarks), -1) / 2.0, np.float32) for sign in (-1.0, 1.0)
-    )
-    swap = np.zeros((flat.size, flat.size), np.float32)
-    swap[flat[opposite], flat] = MIRROR
-    same = np.eye(flat.size, dtype=np.float32)
+    opposite = pairs(given.meshes.reshape(len(given), -1, 3))
+
+    def turned(rows: Floats) -> Floats:
+        return np.asarray((rows.reshape(len(rows), -1, 3)[:, opposite] * MIRROR).reshape(len(rows), -1), np.float32)
+
     return Shape(
-        *(
-            ((same + sign * swap) / 2.0 @ _components(part, count)).astype(np.float32)
-            for sign, part, count in ((-1.0, odd, ODD), (1.0, even, EVEN))
-        )
+        odd=_components(given.meshes, turned, -1.0, ODD),
+        even=_components(given.meshes, turned, 1.0, EVEN),
+        skin=_components(given.gradients, lambda rows: rows[:, OPPOSITE], -1.0, SKIN),
     )
 
 
-def look(faces: Faces, features: Floats, shape: Shape) -> Seen:
+def look(given: Given, shape: Shape, parts: tuple[str, ...] = SHIPPED) -> Floats:
     """Bring faces into the learner's terms.
 
     Args:
-        faces: all of them.
-        features: (n, 2, 256) by the action-unit model, of each crop and of its mirror image.
+        given: all of them.
         shape: of `shape_of`.
+        parts: of what it is given: `odd`, `even`, `skin`, `features`.
+
+    Returns:
+        (n, 2, columns) as it is and mirrored.
     """
-    flat = faces.landmarks.reshape(len(faces), -1)
-    return Seen(features, flat @ shape.odd, flat @ shape.even)
+    odd, even, skin = given.meshes @ shape.odd, given.meshes @ shape.even, given.gradients @ shape.skin
+    own, other = (both.reshape(len(given), -1) for both in (given.features, given.features[:, ::-1]))
+    ways = {"odd": (odd, -odd), "even": (even, even), "skin": (skin, -skin), "features": (own, other)}
+    return np.stack([np.concatenate([ways[part][way] for part in parts], axis=1) for way in (0, 1)], axis=1)
 
 
-def fit(seen: Seen, faces: Faces, seed: int) -> list[Net]:
+def fit(seen: Floats, faces: Faces, seed: int) -> list[Net]:
     """Teach `NETS` nets.
 
     Args:
-        seen: of `faces`.
+        seen: (n, 2, columns) by `look`, of `faces`.
         faces: with the truth.
         seed: of first weights, order and dropout.
     """
     torch.set_num_threads(1)
-    x = seen.both_ways()
+    x = torch.from_numpy(seen)
     kind = torch.from_numpy(faces.side + 1)
     lost = torch.zeros(len(faces), 2, len(REGIONS))
     for side in range(2):
@@ -167,10 +166,10 @@ def fit(seen: Seen, faces: Faces, seed: int) -> list[Net]:
     return nets
 
 
-def odds(nets: list[Net], seen: Seen) -> Floats:
+def odds(nets: list[Net], seen: Floats) -> Floats:
     """(n,) log odds of a palsy by the nets' mean logits: of left or right weak against sound, whose logit is 0."""
     with torch.no_grad():
-        said = torch.stack([net(seen.both_ways())[:, :, 0] for net in nets]).mean(0)
+        said = torch.stack([net(torch.from_numpy(seen))[:, :, 0] for net in nets]).mean(0)
         return np.asarray(torch.logsumexp(said, 1).numpy(), np.float32)
 
 
@@ -206,13 +205,15 @@ def line(log_odds: Floats, people: Rows, palsy: Flags) -> Line:
     return Line(min(slope, 1.0), -offset / slope)
 
 
-def lost(nets: list[Net], seen: Seen) -> Floats:
+def lost(nets: list[Net], seen: Floats) -> Floats:
     """(n, 2, regions) share of movement that left and right have lost, 0..1, of the nets' mean logits."""
     with torch.no_grad():
-        said = torch.stack([net(seen.both_ways())[:, :, 1:] for net in nets]).mean(0)
+        said = torch.stack([net(torch.from_numpy(seen))[:, :, 1:] for net in nets]).mean(0)
         return np.asarray(torch.sigmoid(said).numpy(), np.float32)
 
 
-def _components(part: Floats, count: int) -> Floats:
-    """(columns, count) directions in which rows differ most."""
-    return np.asarray(PCA(count, random_state=0).fit(part).components_.T, np.float32)
+def _components(rows: Floats, turned: Callable[[Floats], Floats], sign: float, count: int) -> Floats:
+    """(columns, count) directions in which the odd (sign -1) or even (1) parts of rows differ most, as odd or even."""
+    parts = (rows + sign * turned(rows)) / 2.0
+    found = np.asarray(PCA(count, random_state=0).fit(parts).components_, np.float32)
+    return np.asarray((found + sign * turned(found)).T / 2.0, np.float32)

@@ -1,7 +1,8 @@
 """What the shipped model says of real faces. None of them has a palsy: what can be had is how often it is wrong.
 
 And one thing more: half a smile. Where the same person is there neutral and smiling, one half of the aligned face is
-taken from each picture, which is what a complete palsy makes of a smile; nothing was fitted to these either.
+taken from each picture. That is what a complete palsy makes of a smile, but also what sound people do on purpose.
+Nothing was fitted to these either. For a palsy that is drawn in see `droop`.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit
 
 from npng_edge.capture.frames import frames, stills
-from npng_edge.infer.action_units import ActionUnitModel
 from npng_edge.infer.asymmetry import AsymmetryModel
 from npng_edge.infer.manifest import FILE_NAME, Manifest, open_model
-from npng_edge.infer.pipeline import ACTION_UNITS, ASYMMETRY, Pipeline
+from npng_edge.infer.pipeline import ASYMMETRY, Pipeline
 from npng_edge.settings import Camera, Policy, Seeing
 from training.datasets.metrics import auc, mean
 from training.judge.faces import Finder, expression
+from training.palsy import droop
 from training.palsy.measures import HALF
+from training.world import face_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,20 +36,24 @@ SEAM = 4.0
 """Pixels over which one half of a face passes into the other."""
 
 
-def real(data: Path, models: Path, pairs: Rows) -> dict[str, Any]:
+def real(data: Path, models: Path, face: Path, pairs: Rows, palsy: Floats) -> dict[str, Any]:
     """All real material there is below a folder; what is absent is left out.
 
     Args:
         data: a folder with `frl_london/`, `expressions/` and `distress_then_smile.mp4`.
         models: the folder with the manifest.
+        face: the packed face model.
         pairs: of `head.pairs`.
+        palsy: (n,) scores of rendered pictures of a palsy, by learners that did not know the person.
     """
     pipeline = Pipeline(Seeing(models=models))
-    results: dict[str, Any] = {"stills": []}
+    results: dict[str, Any] = {"limit": LIMIT, "stills": [], "rendered": [], "droop": []}
     for name in ("frl_london", "expressions"):
         if (folder := data / name).is_dir():
             said = _stills(pipeline, folder)
             results["stills"] += _by_expression(name, said)
+            results["rendered"].append({"set": name, **_against_rendered(said, palsy)})
+            results["droop"] += droop.judged(folder, pipeline, Finder(models), face_model.load(face), LIMIT)
             if name == "frl_london":
                 results["own"] = _above_own(said)
                 results["half_smiles"] = half_smiles(folder, models, pairs)
@@ -81,6 +88,15 @@ def _by_expression(name: str, said: Mapping[str, float | None]) -> list[dict[str
     ]  # fmt: skip
 
 
+def _against_rendered(said: Mapping[str, float | None], palsy: Floats) -> dict[str, Any]:
+    """How well a rendered palsy is told from a sound real face."""
+    sound = np.array([value for value in said.values() if value is not None])
+    present = np.repeat([False, True], [len(sound), len(palsy)])
+    # In numbers of 64 bits, in which a sure belief is not yet 1.
+    belief = expit(palsy.astype(float))
+    return {"sound": len(sound), "palsy": len(palsy), "auc": auc(present, np.concatenate([sound, belief]))}
+
+
 def _above_own(said: Mapping[str, float | None]) -> dict[str, Any]:
     """As the alarm judges: a smile against the same person's neutral face, and the other way round."""
     rises = [
@@ -92,7 +108,6 @@ def _above_own(said: Mapping[str, float | None]) -> dict[str, Any]:
     ]
     return {
         "people": len(rises),
-        "limit": LIMIT,
         "smile_above": mean([smiling - neutral >= LIMIT for neutral, smiling in rises]),
         "neutral_above": mean([neutral - smiling >= LIMIT for neutral, smiling in rises]),
     }
@@ -106,16 +121,13 @@ def half_smiles(folder: Path, models: Path, pairs: Rows) -> dict[str, Any]:
         models: the folder with the manifest.
         pairs: of `head.pairs`.
     """
-    manifest = Manifest.load(models / FILE_NAME)
-    units = ActionUnitModel(open_model(manifest, ACTION_UNITS))
-    model = AsymmetryModel(open_model(manifest, ASYMMETRY))
+    model = AsymmetryModel(open_model(Manifest.load(models / FILE_NAME), ASYMMETRY))
     paths = sorted(folder.glob("*.jpg"))
     read = Finder(models).read(paths)
     prepared = {paths[place].stem: (read.crops[k], read.landmarks[k]) for k, place in enumerate(read.places.tolist())}
 
     def score(crop: Bytes, mesh: Floats) -> float:
-        ways = (crop, np.ascontiguousarray(crop[:, ::-1]))
-        return model.score(mesh, *(units.score(way, mesh).features for way in ways)).score
+        return model.score(crop, mesh).score
 
     whole, half = [], []
     for stem, neutral in prepared.items():
