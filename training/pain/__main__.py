@@ -19,7 +19,7 @@ from npng_edge.infer.pipeline import ACTION_UNITS
 from training.commands import console, keep, kept, opened, put, rendered, run
 from training.options import HOME, SHARED, WORK, Face, Models, Real, Seed, Work
 from training.pain import card as cards
-from training.pain import course, evaluation, plot, real, stills, store
+from training.pain import course, evaluation, heads, plot, real, stills, store
 from training.pain.readings import Readings, read_all
 from training.world import clips, face_model
 
@@ -58,11 +58,13 @@ def train(seed: Seed = 0, work: Work = FILMS, models: Models = HOME) -> None:
     contents: dict[str, bytes] = {}
     with Progress(console=console) as progress:
         for split in stills.SPLITS:
-            tell = _teller(progress, f"one picture, {split}", stills.STEPS)
+            tell = _teller(progress, f"one picture, {split}", heads.NETS * stills.STEPS)
             learnt, found = stills.compare(readings, split, seed, tell)
             rows += found
             contents |= stills.exported(learnt)  # those of the last split, by people, stay
-        contents["pain-temporal"] = course.learn(readings, seed, _teller(progress, "seconds", course.STEPS))
+        contents["pain-temporal"] = course.learn(
+            readings, seed, _teller(progress, "seconds", heads.NETS * course.STEPS)
+        )
     keep(work / "training.json", {"seed": seed, "ways": rows, **evaluation.counts(readings)})
     for name, content in contents.items():
         put(models, name, content)

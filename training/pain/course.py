@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from npng_edge.infer.pain import TemporalPainModel
 from npng_edge.infer.runtime import Format, load
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
 
     from training.pain.readings import Readings
 
-STEPS = 800
-"""Batches that the head is taught with."""
+STEPS = 500
+"""Batches that each head is taught with."""
 SURE = 1e-6
 
 
 def learn(readings: Readings, seed: int, tell: Callable[[int, float], None], steps: int = STEPS) -> bytes:
-    """Teach the head with the films of people to fit to, calibrate it on those to choose by, and export it.
+    """Teach the heads with the films of people to fit to, calibrate them on those to choose by, and export them.
 
     Args:
         readings: Of films.
@@ -34,12 +33,11 @@ def learn(readings: Readings, seed: int, tell: Callable[[int, float], None], ste
         steps: Batches.
     """
     fit, choose = readings.part("fit"), readings.part("choose")
-    torch.manual_seed(seed)
     reduction = Reduction.of(fit)
-    net = teach(Course(), Films(fit, reduction), steps, seed, tell)
-    raw = TemporalPainModel(load(graph.course(net, reduction, Platt(1.0, 0.0)), Format.ONNX))
+    nets = teach(Course, Films(fit, reduction), steps, seed, tell)
+    raw = TemporalPainModel(load(graph.course(nets, reduction, Platt(1.0, 0.0)), Format.ONNX))
     judged = judge(choose.each(), raw)
     chosen = (judged.pain | judged.calm) & judged.known
     said = np.clip(judged.said[chosen].astype(np.float64), SURE, 1.0 - SURE)
     platt = baseline.calibrate(np.log(said / (1.0 - said)), judged.pain[chosen])
-    return graph.course(net, reduction, platt)
+    return graph.course(nets, reduction, platt)

@@ -16,7 +16,7 @@ from training.int8 import to_int8
 from training.pain.heads import FURTHEST, HIDDEN, MOST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from torch import nn
 
@@ -38,28 +38,22 @@ class Platt:
     offset: float
 
 
-def still(net: Still, reduction: Reduction, platt: Platt) -> bytes:
-    """The head for one picture."""
+def still(nets: Sequence[Still], reduction: Reduction, platt: Platt) -> bytes:
+    """The heads for one picture."""
     graph = Graph()
-    hidden = graph.add("Relu", _linear(graph, _joined(graph, reduction), net.hidden))
-    _close(graph, _linear(graph, hidden, net.out), platt)
+    joined = _joined(graph, reduction)
+    hidden = [graph.add("Relu", _linear(graph, joined, net.hidden)) for net in nets]
+    said = [_linear(graph, values, net.out) for values, net in zip(hidden, nets, strict=True)]
+    _close(graph, graph.add("Mean", *said), platt)
     return _model(graph, "pain", {"features": (1, FEATURES), "units": (1, NUMBERS)})
 
 
-def course(net: Course, reduction: Reduction, platt: Platt) -> bytes:
-    """The head for the last seconds."""
+def course(nets: Sequence[Course], reduction: Reduction, platt: Platt) -> bytes:
+    """The heads for the last seconds."""
     graph = Graph()
     known = graph.add("Mul", _joined(graph, reduction), "seen")
     inputs = graph.add("Transpose", graph.add("Concat", known, "seen", axis=2), perm=[1, 0, 2])
-    state = {name: value.numpy() for name, value in net.gru.state_dict().items()}
-    gates = [graph.constant(_gates(state[name])[None]) for name in ("weight_ih_l0", "weight_hh_l0")]
-    bias = graph.constant(np.concatenate([_gates(state[name]) for name in ("bias_ih_l0", "bias_hh_l0")])[None])
-    # torch resets after the product; of the two outputs the last state, (1, 1, HIDDEN), is the second one.
-    names = ["", "last"]
-    node = helper.make_node("GRU", [inputs, *gates, bias], names, hidden_size=HIDDEN, linear_before_reset=1)
-    graph.nodes.append(node)
-    last = graph.add("Reshape", "last", graph.constant(np.array([1, HIDDEN])))
-    _close(graph, _linear(graph, last, net.out), platt)
+    _close(graph, graph.add("Mean", *(_recurrent(graph, inputs, net) for net in nets)), platt)
     return _model(
         graph, "pain-temporal",
         {"features": (1, STEPS, FEATURES), "units": (1, STEPS, NUMBERS), "seen": (1, STEPS, 1)},
@@ -96,6 +90,18 @@ def _joined(graph: Graph, reduction: Reduction) -> str:
     scale[-LIDS:] = 1.0
     units = graph.add("Div", "units", graph.constant(scale))
     return graph.add("Concat", graph.add("Clip", parts, *limits), units, axis=-1)
+
+
+def _recurrent(graph: Graph, inputs: str, net: Course) -> str:
+    """What one head says after the last step."""
+    state = {name: value.numpy() for name, value in net.gru.state_dict().items()}
+    gates = [graph.constant(_gates(state[name])[None]) for name in ("weight_ih_l0", "weight_hh_l0")]
+    bias = graph.constant(np.concatenate([_gates(state[name]) for name in ("bias_ih_l0", "bias_hh_l0")])[None])
+    # torch resets after the product; of the two outputs the last state, (1, 1, HIDDEN), is the second one.
+    last = f"last_{len(graph.nodes)}"
+    node = helper.make_node("GRU", [inputs, *gates, bias], ["", last], hidden_size=HIDDEN, linear_before_reset=1)
+    graph.nodes.append(node)
+    return _linear(graph, graph.add("Reshape", last, graph.constant(np.array([1, HIDDEN]))), net.out)
 
 
 def _linear(graph: Graph, x: str, layer: nn.Linear) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Floats: TypeAlias = npt.NDArray[np.float32]
 
 STEPS = 400
-"""Batches that the net is taught with."""
+"""Batches that each net is taught with."""
 SPLITS = {"random pictures": baseline.by_picture, "people": baseline.by_person}
 
 
@@ -33,7 +33,7 @@ SPLITS = {"random pictures": baseline.by_picture, "people": baseline.by_person}
 class Learnt:
     """The two that are exported, fitted to one split."""
 
-    net: Still
+    nets: list[Still]
     reduction: Reduction
     net_platt: Platt
     origin: Baseline
@@ -49,8 +49,8 @@ def compare(
         readings: Of films; pictures in which neither pain nor none is clear are left out.
         split: Of `SPLITS`.
         seed: Of everything random.
-        tell: Is told the net's loss now and then.
-        steps: Batches that the net is taught with.
+        tell: Is told the nets' loss now and then.
+        steps: Batches that each net is taught with.
 
     Returns:
         What to export, and a row of figures for each way.
@@ -59,15 +59,14 @@ def compare(
     fit, choose, test = parts["fit"], parts["choose"], parts["test"]
     origin, searched = baseline.learn(fit, choose, seed)
     plain = LogisticRegression(C=1.0, max_iter=1000, class_weight="balanced").fit(fit.units, fit.pain)
-    torch.manual_seed(seed)
     reduction = Reduction.of(fit)
-    net = teach(Still(), Pictures(fit, reduction), steps, seed, tell)
+    nets = teach(Still, Pictures(fit, reduction), steps, seed, tell)
     ways: dict[str, Callable[[Readings], Floats]] = {
         "PSPI as read": lambda part: pspi(part.units),
         "PCA, linear SVM: settings of the origin": lambda part: origin.scores(part.features),
         "PCA, linear SVM: random search": lambda part: searched.scores(part.features),
         "logistic regression on the units": lambda part: plain.decision_function(part.units),
-        "net on features and units (shipped)": lambda part: logits(net, reduction, part),
+        "nets on features and units (shipped)": lambda part: logits(nets, reduction, part),
     }
     rows = []
     platts: list[Platt] = []
@@ -77,7 +76,7 @@ def compare(
         probability = 1.0 / (1.0 + np.exp(-(platt.slope * scores(test) + platt.offset)))
         rows.append({"way": name, "split": split, **baseline.figures(test.pain, probability)})
     rows[2]["chosen"] = searched.chosen
-    return Learnt(net, reduction, platts[4], origin, platts[1]), rows
+    return Learnt(nets, reduction, platts[4], origin, platts[1]), rows
 
 
 def pspi(units: Floats) -> Floats:
@@ -88,17 +87,17 @@ def pspi(units: Floats) -> Floats:
     return np.asarray(au["AU4"] + folded + closed, np.float32)
 
 
-def logits(net: Still, reduction: Reduction, readings: Readings) -> Floats:
-    """(n,) scores of the net."""
+def logits(nets: list[Still], reduction: Reduction, readings: Readings) -> Floats:
+    """(n,) mean scores of the nets."""
+    parts, units = (torch.from_numpy(part) for part in (reduction(readings.features), readings.units))
     with torch.no_grad():
-        parts = torch.from_numpy(reduction(readings.features))
-        scores: Floats = net(parts, torch.from_numpy(readings.units), torch.ones(len(readings), 1)).numpy()
+        scores: Floats = np.mean([net(parts, units, torch.ones(len(readings), 1)).numpy() for net in nets], axis=0)
     return scores
 
 
 def exported(learnt: Learnt) -> dict[str, bytes]:
     """Model files by their names in the manifest."""
     return {
-        "pain": graph.still(learnt.net, learnt.reduction, learnt.net_platt),
+        "pain": graph.still(learnt.nets, learnt.reduction, learnt.net_platt),
         "pain-baseline": graph.baseline(learnt.origin, learnt.origin_platt),
     }
