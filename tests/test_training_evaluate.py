@@ -125,6 +125,8 @@ def test_smiles_and_neutral_faces_are_judged() -> None:
     assert (found["pictures"], found["faces"]) == (81, 80)
     assert found["auc"]["AU12"]["value"] == 1.0
     assert found["auc"]["AU6"]["value"] == 0.5
+    assert found["own"]["people"] == 40
+    assert [found["own"]["higher"][unit]["value"] for unit in ("AU12", "AU6")] == [1.0, 0.0]
     assert found["neutral"]["faces"] == 40
     assert found["neutral"]["shares"]["1.5"]["value"] == 1.0
     assert found["neutral"]["p90"] < 1.0

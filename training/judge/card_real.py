@@ -45,20 +45,21 @@ def neutral(low: Mapping[str, Any]) -> str:
 def _frl(frl: Mapping[str, Any], small: Mapping[str, Any]) -> str:
     rows = (
         (name, f"{read['faces']} of {read['pictures']}", estimated(read["auc"]["AU6"], 3),
-         estimated(read["auc"]["AU12"], 3), neutral(read["neutral"]))
+         estimated(read["auc"]["AU12"], 3), share(read["own"]["higher"]["AU12"]), neutral(read["neutral"]))
         for name, read in (("as they are", frl), (f"{SMALL} pixels wide", small))
     )  # fmt: skip
     return (
         "## Real people, neutral and smiling (Face Research Lab London Set)\n\n"
-        "AUC of smiling against neutral faces; neutral faces without a baseline.\n\n"
-        + table(("faces", "scored", "AU6", "AU12", "neutral faces"), list(rows))
+        "AUC of smiling against neutral faces, of all people together; people whose smile reads higher in AU12\n"
+        "than their own neutral face, which is how the device compares; neutral faces without a baseline.\n\n"
+        + table(("faces", "scored", "AU6", "AU12", "above the own neutral face", "neutral faces"), list(rows))
     )
 
 
 def _groups(found: Mapping[str, Any]) -> str:
     rows = (
         (row["trait"], row["group"], str(row["people"]), f"{row['median']:.2f}", f"{row['share']:.0%}",
-         figure(row["auc"], 3))
+         figure(row["auc"], 3), f"{row['own']:.0%}")
         for row in found["groups"]
     )  # fmt: skip
     least = 0.05 / max(len(found["tests"]), 1)
@@ -78,6 +79,7 @@ def _groups(found: Mapping[str, Any]) -> str:
                 "median neutral PSPI",
                 f"below {found['below']:g}",
                 "AU12 smile against neutral",
+                "above the own neutral face",
             ),
             rows,
         )

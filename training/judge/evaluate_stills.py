@@ -95,8 +95,24 @@ def evaluate_frl(pictures: Sequence[Still]) -> dict[str, Any]:
         "pictures": len(pictures),
         "faces": len(scored),
         "auc": {unit: told(scored, unit, smiling, who) for unit in SMILES},
+        "own": above_own(scored),
         "neutral": low(neutral),
     }
+
+
+def above_own(scored: Sequence[Still]) -> dict[str, Any]:
+    """How many people's smiles read higher than their own neutral face, as a device compares them."""
+    neutral, smiling = (
+        {one.label["subject"]: one for one in scored if one.label["expression"] == shown}
+        for shown in ("neutral", "happiness")
+    )
+    people = sorted(neutral.keys() & smiling.keys())
+
+    def share(unit: str) -> Estimate:
+        higher = np.array([smiling[who].score(unit) > neutral[who].score(unit) for who in people])
+        return estimate(lambda rows: float(higher[rows].mean()), np.array(people))
+
+    return {"people": len(people), "higher": {unit: share(unit) for unit in SMILES}}
 
 
 def evaluate_expressions(pictures: Sequence[Still]) -> dict[str, Any]:

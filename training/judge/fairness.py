@@ -104,7 +104,7 @@ def evaluate_groups(pictures: Sequence[Still], angles: Mapping[str, float]) -> d
             share, median = float((pain[who] < LOW_PSPI[0]).mean()), float(np.median(pain[who]))
             rows.append(
                 {"trait": trait, "group": name, "people": len(who), "median": median, "share": share,
-                 "auc": smile_auc(who)}
+                 "auc": smile_auc(who), "own": float((smiles[who] > rest[who]).mean())}
             )  # fmt: skip
         for what, figure in (("neutral PSPI", mean_rank), ("AU12 AUC", smile_auc)) if len(members) > 1 else ():
             tests.append({"trait": trait, "what": what, "p": chance(list(members.values()), figure)})

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from training.judge.groups import Groups, Step
     from training.world.face_model import FaceModel
+    from training.world.people import Nature
+    from training.world.setting import Setting
 
 PICTURE = 224
 """Pixels a side of the pictures that `samples.render` makes."""
@@ -31,6 +33,7 @@ ROLLS: tuple[Step, ...] = ((0.0, "less than 10 degrees"), (10.0, "10 and more"))
 SKINS: tuple[Step, ...] = ((0.0, "very light"), (0.25, "light"), (0.5, "dark"), (0.75, "very dark"))
 AGES: tuple[Step, ...] = ((0.0, "young"), (0.33, "middle"), (0.67, "old"))
 SIZES: tuple[Step, ...] = ((0.0, "less than 60 pixels"), (60.0, "60 to 100"), (100.0, "100 and more"))
+VIEWS: tuple[Step, ...] = ((0.0, "any other"), (1.0, "near, level, upright, nothing worn"))
 EXTREMES: tuple[Step, ...] = ((0.0, "tenth with least"), (0.1, "between"), (0.9, "tenth with most"))
 
 
@@ -57,8 +60,20 @@ def traits(seeds: npt.NDArray[np.int64], model: FaceModel) -> dict[str, Groups]:
         "width of the jaw": stepped(_rank([jaws[number] for _, _, number in shown]), EXTREMES),
         "distance from the mean face": stepped(_rank([unusual[number] for _, _, number in shown]), EXTREMES),
         "worn": named([" and ".join(person.worn) or "nothing" for _, person, _ in shown]),
-        "size of the face": stepped([shot.pixels * FACE / shot.span for shot, _, _ in shown], SIZES),
+        "size of the face": stepped([_size(shot) for shot, _, _ in shown], SIZES),
+        "view": stepped([_good(shot, person) for shot, person, _ in shown], VIEWS),
     }
+
+
+def _size(shot: Setting) -> float:
+    """Of a face, pixels."""
+    return shot.pixels * FACE / shot.span
+
+
+def _good(shot: Setting, person: Nature) -> bool:
+    """Whether camera and face are as a ward would have them: near, level and upright, with nothing in the way."""
+    straight = abs(shot.pose.yaw) < 25.0 and abs(shot.pose.pitch) < 10.0 and abs(shot.pose.roll) < 10.0
+    return straight and _size(shot) >= 100.0 and not person.worn
 
 
 def _apart(points: npt.NDArray[np.float32], ends: tuple[int, int]) -> float:
