@@ -21,6 +21,7 @@ from rich.table import Table
 from bench import frame
 from bench.ready import start_to_ready
 from npng_edge.capture.sources import bundled_clip
+from training.judge.speed import processor
 
 REAL = Path("../shared/data/real/distress_then_smile.mp4")
 console = Console(width=120, highlight=False)
@@ -104,12 +105,7 @@ def daemon_figures(cpu: int) -> None:
 
 def machine() -> str:
     """Processor and cores, as the kernel names them."""
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, {platform.machine()}"
+    return f"{processor()}, {platform.machine()}"
 
 
 def libraries() -> str:

@@ -19,9 +19,10 @@ from npng_edge.infer.acquire import acquire, look
 from npng_edge.infer.detector import DETECTORS, make_detector
 from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model
 from npng_edge.infer.mesh import FaceMesh
+from training.datasets.table import table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from npng_edge.infer.detection import Detection, Detector
     from npng_edge.units import Image
@@ -102,11 +103,6 @@ def _run(detector: Detector, search: Search, scenes: Iterable[Scene | Image]) ->
     return tally
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
 def compare(real: Path, clips: Path, say: Callable[[str], None]) -> str:
     """All tables, as Markdown.
 
@@ -133,7 +129,7 @@ def compare(real: Path, clips: Path, say: Callable[[str], None]) -> str:
             tally = _run(detector, look, stills)
             rows.append([name, what, str(tally.pictures), tally.rate, tally.error, str(tally.false), tally.time])
     head = ["detector", "stills", "pictures", "found %", "error %", "false faces", "ms (median / p95)"]
-    parts.append("## Upright stills, one look\n\n" + _table(head, rows))
+    parts.append("## Upright stills, one look\n\n" + table(head, rows) + "\n")
 
     for title, share in SHARES.items():
         say(f"rolled, {title}")
@@ -144,7 +140,7 @@ def compare(real: Path, clips: Path, say: Callable[[str], None]) -> str:
                 tallies = [_run(detector, search, scenes[roll]) for roll in ROLLS]
                 rows.append([name, search_name, *(tally.rate for tally in tallies), _errors(tallies), tallies[0].time])
         head = ["detector", "search", *(f"{roll}°" for roll in ROLLS), "error %", "ms at 0° (median / p95)"]
-        parts.append(f"## Found %, by roll angle: {title} of the picture's width\n\n" + _table(head, rows))
+        parts.append(f"## Found %, by roll angle: {title} of the picture's width\n\n" + table(head, rows) + "\n")
 
     say("far")
     rows = []
@@ -160,7 +156,7 @@ def compare(real: Path, clips: Path, say: Callable[[str], None]) -> str:
             ]
             rows.append([name, f"{roll}°", *(tally.rate for tally in tallies), _errors(tallies)])
     head = ["detector", "roll", *FAR, "error %"]
-    parts.append("## Found %, far faces: their share of the picture's width\n\n" + _table(head, rows))
+    parts.append("## Found %, far faces: their share of the picture's width\n\n" + table(head, rows) + "\n")
 
     say("no face at all")
     empty: list[Image] = [room(random) for _ in range(12)] + [empty_patch(face, random) for face in london[:12]]
@@ -169,7 +165,7 @@ def compare(real: Path, clips: Path, say: Callable[[str], None]) -> str:
         tally = _run(detector, acquire, empty)
         rows.append([name, str(tally.pictures), str(tally.false), tally.time])
     head = ["detector", "pictures", "false faces", "ms for all angles (median / p95)"]
-    parts.append("## Pictures without a face\n\n" + _table(head, rows))
+    parts.append("## Pictures without a face\n\n" + table(head, rows) + "\n")
 
     rows = []
     for clip in (real / "distress_then_smile.mp4", *sorted(clips.glob("*.mp4"))):
@@ -181,7 +177,7 @@ def compare(real: Path, clips: Path, say: Callable[[str], None]) -> str:
         ]
         rows.append([clip.name, str(len(pictures)), *found])
     head = ["clip", "frames", *detectors]
-    parts.append("## Clips: frames in which `acquire` finds a face, %\n\n" + _table(head, rows))
+    parts.append("## Clips: frames in which `acquire` finds a face, %\n\n" + table(head, rows) + "\n")
     return "\n".join(parts)
 
 

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory, open_model
+from training.judge.speed import example
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from npng_edge.infer.runtime import Array, Model
 
-FREE = {"batch": 1, "height": 120, "width": 160}
-"""Sizes given to the dimensions that a model leaves free."""
 WARM_UP = 20
 
 
@@ -31,16 +29,6 @@ class Cost:
     name: str
     median: float
     p95: float
-
-
-def example(model: Model) -> tuple[Array, ...]:
-    """Inputs of the right type and shape, between 0 and 1 (or 0 and 255)."""
-    random = np.random.default_rng(7)
-    shapes = [tuple(FREE.get(size, 1) if isinstance(size, str) else size for size in t.shape) for t in model.inputs]
-    return tuple(
-        (random.random(shape) * (255 if tensor.dtype == "uint8" else 1)).astype(tensor.dtype)
-        for tensor, shape in zip(model.inputs, shapes, strict=True)
-    )
 
 
 def cost(name: str, call: Callable[[], object], repeats: int = 200) -> Cost:

@@ -16,9 +16,11 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench.__main__ import libraries, machine
-from bench.models import WARM_UP, example
+from bench.models import WARM_UP
 from npng_edge.infer.manifest import FILE_NAME, Manifest, default_models_directory
 from npng_edge.infer.runtime import Format, load
+from training.datasets.table import table
+from training.judge.speed import example
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,13 +112,12 @@ def page(rows: Sequence[Row]) -> str:
     """The tables, as Markdown: milliseconds of each shipped version on one thread, all else over that."""
     first = {row.name: row.seconds[0] for row in rows if row.shipped}
     threads = [f"{count} thread{'s' * (count > 1)}" for count in THREADS]
-    lines = [["model", "runtime", "weights", "ms, shipped", *threads]]
-    lines.append(["---"] * len(lines[0]))
+    lines = []
     for row in rows:
         shown = f"{first[row.name] * 1000:.3f}" if row.shipped else ""
         ratios = [f"{seconds / first[row.name]:.2f}" for seconds in row.seconds]
         lines.append([row.name, row.version.runtime, row.version.precision, shown, *ratios])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return table(("model", "runtime", "weights", "ms, shipped", *threads), lines) + "\n"
 
 
 HEAD = """# Runtimes and precisions compared

@@ -16,11 +16,10 @@ import numpy as np
 import typer
 from rich.progress import Progress, track
 
-from npng_edge.infer.manifest import FILE_NAME, Manifest
 from npng_edge.infer.pipeline import MESH, OCCLUSION
 from npng_edge.infer.runtime import Format, load
 from training import genuine
-from training.commands import console, keep, kept, opened, put, rendered, run
+from training.commands import console, keep, kept, opened, put, rendered, run, teller, write_card
 from training.judge import ablate as ablation
 from training.judge import card as cards
 from training.judge import evaluate as evaluation
@@ -72,12 +71,7 @@ def train(
     with console.status("loading"):
         fitted, held_out = Examples.load(*found).split()
     with Progress(console=console) as progress:
-        task = progress.add_task("teaching the net", total=steps)
-
-        def tell(done: int, loss: float) -> None:
-            progress.update(task, completed=done, description=f"teaching the net, loss {loss:.3f}")
-
-        net = fit.fit(fitted, steps, seed, work / "net.pt", tell)
+        net = fit.fit(fitted, steps, seed, work / "net.pt", teller(progress, "teaching the net", steps))
     with console.status("gradients and mesh"):
         columns = export.face_columns(), export.mesh_columns()
         learnt = learn.blend(net, export.features(fitted), fitted.targets, columns, seed)
@@ -132,9 +126,7 @@ def evaluate(
 @app.command()
 def card(models: Models = HOME) -> None:
     """Write the model card from the last evaluation; no figure in it is typed by hand."""
-    results = kept(models / "action_units.json")
-    entry = Manifest.load(models / FILE_NAME).entry(NAME)
-    (models / "action_units.md").write_text(cards.page(results, entry), encoding="utf-8")
+    write_card(models, NAME, cards.page)
 
 
 @app.command()

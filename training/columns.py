@@ -44,3 +44,15 @@ class Columns:
     def join(cls, parts: Sequence[Self]) -> Self:
         """One after the other."""
         return cls(**{item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(cls)})
+
+
+class OfPeople(Columns):
+    """Rows that each show a person."""
+
+    people: npt.NDArray[np.int64]
+    """(n,) who; a field of each subclass."""
+
+    def split(self, every: int = 8) -> tuple[Self, Self]:
+        """People to learn from, and every eighth person to check with: the same ones for all our models."""
+        held_out = self.people % every == 0
+        return self.rows(~held_out), self.rows(held_out)

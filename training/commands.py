@@ -13,9 +13,12 @@ from npng_edge.infer.manifest import FILE_NAME, Manifest, open_model, refresh
 from npng_edge.infer.runtime import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from rich.progress import Progress
+
+    from npng_edge.infer.manifest import Entry
     from npng_edge.infer.runtime import Model
 
 console = Console()
@@ -59,6 +62,30 @@ def rendered(folder: Path, command: str) -> list[Path]:
 def opened(models: Path, name: str) -> Model:
     """A model of a folder, on one thread."""
     return open_model(Manifest.load(models / FILE_NAME), name)
+
+
+def write_card(models: Path, name: str, page: Callable[[dict[str, Any], Entry], str]) -> None:
+    """Write a model's card from the results that lie beside it.
+
+    Args:
+        models: folder with the manifest.
+        name: of the model.
+        page: of the card, from results and the model's entry.
+    """
+    manifest = Manifest.load(models / FILE_NAME)
+    entry = manifest.entry(name)
+    file = manifest.path(entry)
+    file.with_suffix(".md").write_text(page(kept(file.with_suffix(".json")), entry), encoding="utf-8")
+
+
+def teller(progress: Progress, what: str, steps: int) -> Callable[[int, float], None]:
+    """Show how far some teaching is; what is returned is told the steps done and the loss."""
+    task = progress.add_task(what, total=steps)
+
+    def tell(done: int, loss: float) -> None:
+        progress.update(task, completed=done, description=f"{what}, loss {loss:.3f}")
+
+    return tell
 
 
 def put(models: Path, name: str, content: bytes) -> None:

@@ -135,7 +135,7 @@ class Pipeline:
         self._seen: Expression | None = None
         self._sides: Sides | None = None
         self._course = PainCourse(self._nets.pain_temporal)
-        self._watch = self._new_watch()
+        self._watch = AsymmetryWatch(self._nets.asymmetry)
 
     @property
     def models(self) -> Mapping[str, str]:
@@ -236,9 +236,6 @@ class Pipeline:
         self._done(step)
         return more
 
-    def _new_watch(self) -> AsymmetryWatch:
-        return AsymmetryWatch(self._nets.asymmetry)
-
     def _follow(self, frame: Frame) -> Reading:
         """Follow the patient's mesh, or search for the patient when there is none."""
         self._seen = self._sides = None
@@ -308,7 +305,7 @@ class Pipeline:
         if fit is None:
             return _no_score(frame, len(seen), in_bed, Reason.NO_FACE)
         reading = self._judge(frame, self._score(frame, fit, len(seen), in_bed), None)
-        return self._compare(frame, reading, self._new_watch())
+        return self._compare(frame, reading, AsymmetryWatch(self._nets.asymmetry))
 
     def _faces(self, image: Image, roll: float, known: Sequence[Seen]) -> list[Seen]:
         """Faces rolled by about `roll` degrees that the mesh confirms, without those known already."""

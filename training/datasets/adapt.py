@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 from sklearn.linear_model import LinearRegression
 
 from npng_edge.infer.action_units import FEATURES
@@ -20,6 +19,8 @@ from npng_edge.units import ACTION_UNITS
 from training.datasets import metrics, splits
 from training.datasets.labelled import DataSetError
 from training.units import learn
+from training.units.features import directions
+from training.units.heads import PENALTY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,12 +45,8 @@ MIN_ICC = 0.2
 MOST = 5.0
 COMPONENTS = 40
 """Main directions of the mesh in the set: what is added to its weights lies along these."""
-PENALTY = 0.1
-"""Of what is added to the shipped weights, see `learn.ridge`, as in `training.units.heads`."""
 ROUNDS = 4
 """Of the regression; beyond the scale's ends, what is right by being there is no error."""
-DOUBT_PENALTY = 0.1
-"""Of the expected errors, as in `training.units.heads`."""
 FIGURES = ("mae", "icc", "pcc", "auc")
 UNITS = len(ACTION_UNITS)
 
@@ -102,7 +99,7 @@ def adapt(faces: Faces, shipped: Floats, numbers: Callable[[Places], Numbers]) -
     Raises:
         DataSetError: If there are too few people, or nothing is coded that can be learnt.
     """
-    coded, axes = np.flatnonzero(faces.coded).tolist(), _axes(faces)
+    coded, axes = np.flatnonzero(faces.coded).tolist(), directions(faces.landmarks, COMPONENTS)
     said: dict[Kind, Floats] = {kind: np.zeros_like(faces.truth) for kind in KINDS}
     seen = np.zeros((len(faces), FEATURES), np.float32)
     for fold in folds_of(faces):
@@ -124,15 +121,6 @@ def adapt(faces: Faces, shipped: Floats, numbers: Callable[[Places], Numbers]) -
     weights = np.concatenate([head.weights[: -axes.shape[1]], axes @ head.weights[-axes.shape[1] :]])
     doubt = {change.unit: _doubt(seen, faces, said[change.kind], change.unit) for change in changes}
     return Adapted(changes, learn.Linear(weights * heads, head.bias * heads), doubt)
-
-
-def _axes(faces: Faces) -> Floats:
-    """(1404, k) main directions of the mesh, whoever's it is and whatever was coded."""
-    points = faces.landmarks.reshape(len(faces), -1)
-    points = points - points.mean(axis=0)
-    most = points.shape[1]
-    _, axes = scipy.linalg.eigh(points.T @ points, subset_by_index=[most - COMPONENTS, most - 1])
-    return np.asarray(axes, np.float32)
 
 
 def _weighed(numbers: Numbers, axes: Floats) -> Floats:
@@ -195,7 +183,7 @@ def _doubt(seen: Floats, faces: Faces, said: Floats, unit: str) -> Linear:
     column = ACTION_UNITS.index(unit)
     errors = np.abs(said[:, column] - faces.truth[:, column])
     known = ~np.isnan(errors)
-    return learn.ridge(seen[known], errors[known, None], DOUBT_PENALTY)
+    return learn.ridge(seen[known], errors[known, None], PENALTY)
 
 
 def _change(column: int, faces: Faces, shipped: Floats, said: Mapping[Kind, Floats], read: Floats) -> Change:

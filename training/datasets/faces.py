@@ -83,7 +83,6 @@ class FaceReader:
 
     def read(self, frame: Frame) -> Reading:
         """As `Pipeline.read`."""
-        self._watched.forget()
         reading = self._pipeline.read(frame)
         if reading.action_units is not None:
             self.faces[frame.sequence] = tuple(array[0].copy() for array in self._watched.shown)
@@ -107,19 +106,15 @@ class FaceReader:
 
 
 class _Watched:
-    """A model that remembers its first call: the mirror image that asymmetry is read from comes later."""
+    """A model that remembers its last call."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self.inputs, self.outputs = model.inputs, model.outputs
         self.shown: tuple[Array, ...] = ()
 
-    def forget(self) -> None:
-        """Remember the next call."""
-        self.shown = ()
-
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
-        self.shown = self.shown or arrays
+        self.shown = arrays
         return self._model(*arrays)
 
 

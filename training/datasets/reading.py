@@ -75,7 +75,7 @@ def read_sequence(labelled: Sequence[Labelled], fps: float, reader: Reader) -> S
         if units is None:
             failures[step.frame.sequence] = step.reading.reasons[0].value
         else:
-            scores[step.frame.sequence] = Score(pspi(units), _units(units))
+            scores[step.frame.sequence] = Score(pspi(units), by_name(units))
     return SequenceReading(
         tuple(scores.get(place) or failures[place] for place in range(len(labelled))),
         times[-1] - times[0] + float(np.median(np.diff(times))) if len(times) > 1 else 0.0,
@@ -128,6 +128,7 @@ class _Alarms:
                 self._open.add(made.alarm.id)
 
 
-def _units(units: ActionUnits) -> dict[str, float]:
+def by_name(units: ActionUnits) -> dict[str, float]:
+    """Intensities, and as AU43 the closure of the less closed eye, unless the model reads that itself."""
     eyes = units.eyes_closed
     return {EYES: min(eyes.left, eyes.right), **units.intensity}

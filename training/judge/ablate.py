@@ -18,8 +18,8 @@ from npng_edge.infer.manifest import FILE_NAME, Manifest, open_model
 from npng_edge.infer.mesh import FaceMesh
 from npng_edge.infer.pipeline import MESH
 from training.datasets.metrics import auc
+from training.datasets.reading import EYES
 from training.datasets.table import table
-from training.judge.sights import EYES
 from training.units import export
 from training.units.features import OUTPUTS, Examples, gather
 from training.world import face_model, samples

@@ -15,7 +15,7 @@ from training.judge.evaluate_clip import evaluate_clip
 from training.judge.evaluate_stills import evaluate_coded, evaluate_expressions, evaluate_frl, read
 from training.judge.faces import SMALL, Finder, coded
 from training.judge.fairness import evaluate_groups, tones
-from training.judge.speed import anything, median_us, processor
+from training.judge.speed import example, median_us, processor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,5 +70,5 @@ def measure(model: Model, examples: Examples, others: Mapping[str, Model], calls
         "prepare_us": median_us(lambda: prepare(picture, points), calls),
         "model_us": median_us(lambda: model(crop, mesh), calls),
         "whole_us": median_us(lambda: ActionUnitModel(model).read(picture, points), calls),
-        "others_us": {name: median_us(partial(other, *anything(other)), calls) for name, other in others.items()},
+        "others_us": {name: median_us(partial(other, *example(other)), calls) for name, other in others.items()},
     }

@@ -15,6 +15,7 @@ from npng_edge.capture.frames import stills
 from npng_edge.policy.face.pspi import pspi
 from npng_edge.settings import Camera
 from training.datasets.metrics import auc
+from training.datasets.reading import by_name
 from training.judge.faces import enlarged, labelled
 from training.judge.intervals import estimate
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from npng_edge.units import ActionUnits
     from training.judge.intervals import Estimate
 
-EYES = "AU43"
-"""The less closed eye."""
 SMILES = ("AU6", "AU12")
 PROTOTYPES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("AU12", "happiness", ("neutral", "anger", "sadness", "surprise", "disgust", "fear", "contempt")),
@@ -60,10 +59,9 @@ class Still:
     """None where the device gave no score."""
 
     def score(self, unit: str) -> float:
-        """Intensity of a unit, or closure of the eyes; only where there is a score."""
+        """Of a unit, or of AU43, see `by_name`; only where there is a score."""
         assert self.units is not None
-        eyes = self.units.eyes_closed
-        return min(eyes.left, eyes.right) if unit == EYES else self.units.intensity[unit]
+        return by_name(self.units)[unit]
 
 
 def read(pipeline: Pipeline, folder: Path, width: float | None = None) -> list[Still]:

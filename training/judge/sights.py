@@ -22,16 +22,13 @@ if TYPE_CHECKING:
 
     Floats: TypeAlias = npt.NDArray[np.float32]
 
-EYES = "AU43"
-"""The less closed eye."""
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """Real faces that have a unit, and others that have not."""
 
     unit: str
-    """One of `features.OUTPUTS`, or `EYES`."""
+    """One of `features.OUTPUTS`, or `reading.EYES`."""
     about: str
     """Where the faces are from."""
     rows: npt.NDArray[np.int64]

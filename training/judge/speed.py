@@ -6,16 +6,17 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy.typing as npt
+    from npng_edge.infer.runtime import Array, Model
 
-    from npng_edge.infer.runtime import Model
+FREE = {"batch": 1, "height": 120, "width": 160}
+"""Sizes given to the dimensions that a model leaves free."""
 
 
 def median_us(call: Callable[[], object], calls: int = 1000) -> float:
@@ -28,11 +29,14 @@ def median_us(call: Callable[[], object], calls: int = 1000) -> float:
     return float(np.median(took) * 1e6)
 
 
-def anything(model: Model) -> list[npt.NDArray[Any]]:
-    """Inputs that a model takes."""
-    rng = np.random.default_rng(1)
-    sizes = [tuple(size if isinstance(size, int) else 1 for size in tensor.shape) for tensor in model.inputs]
-    return [rng.random(size).astype(tensor.dtype) for size, tensor in zip(sizes, model.inputs, strict=True)]
+def example(model: Model) -> tuple[Array, ...]:
+    """Inputs of the right type and shape, between 0 and 1 (or 0 and 255)."""
+    random = np.random.default_rng(7)
+    shapes = [tuple(FREE.get(size, 1) if isinstance(size, str) else size for size in t.shape) for t in model.inputs]
+    return tuple(
+        (random.random(shape) * (255 if tensor.dtype == "uint8" else 1)).astype(tensor.dtype)
+        for tensor, shape in zip(model.inputs, shapes, strict=True)
+    )
 
 
 def processor() -> str:

@@ -13,10 +13,9 @@ import cv2
 import typer
 from rich.progress import Progress, track
 
-from npng_edge.infer.manifest import FILE_NAME, Manifest
 from npng_edge.infer.mesh import FaceMesh
 from npng_edge.infer.pipeline import MESH, OCCLUSION
-from training.commands import console, keep, kept, opened, put, rendered, run
+from training.commands import console, keep, kept, opened, put, rendered, run, write_card
 from training.occlusion import card as cards
 from training.occlusion import evaluate as evaluation
 from training.occlusion import graph, net
@@ -108,9 +107,7 @@ def evaluate(
 @app.command()
 def card(models: Models = HOME) -> None:
     """Write the model card from the last evaluation; no figure in it is typed by hand."""
-    results = kept(models / "occlusion.json")
-    entry = Manifest.load(models / FILE_NAME).entry(OCCLUSION)
-    (models / "occlusion.md").write_text(cards.page(results, entry), encoding="utf-8")
+    write_card(models, OCCLUSION, cards.page)
 
 
 def _samples(work: Path) -> Samples:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from npng_edge.infer.align import align, place
 from npng_edge.infer.mesh import OUTLINE, Region
 from npng_edge.infer.pipeline import MIN_PRESENCE
-from training.columns import Columns
+from training.columns import OfPeople
 from training.occlusion.covers import COVERS, cover
 from training.occlusion.harmless import HARMLESS, leave_bare, photographed
 from training.occlusion.scene import Bytes, Floats, Scene
@@ -36,7 +36,7 @@ QUARTERS = tuple((rows, columns) for rows in (slice(0, 4), slice(3, 7)) for colu
 
 
 @dataclass(frozen=True, eq=False)
-class Samples(Columns):
+class Samples(OfPeople):
     """Painted faces and the truth about them, one row each."""
 
     crops: Bytes
@@ -51,11 +51,6 @@ class Samples(Columns):
     """(n, 4) which of `HARMLESS` are painted."""
     people: npt.NDArray[np.int64]
     """(n,) identity of each face."""
-
-    def split(self, every: int = 8) -> tuple[Samples, Samples]:
-        """People to learn from, and every eighth person to check with; the same as the action-unit model's."""
-        held_out = self.people % every == 0
-        return self.rows(~held_out), self.rows(held_out)
 
 
 def quarter_weights(face: Floats) -> Floats:

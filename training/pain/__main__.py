@@ -16,7 +16,7 @@ from rich.progress import Progress, track
 
 from npng_edge.infer.manifest import FILE_NAME, Manifest
 from npng_edge.infer.pipeline import ACTION_UNITS
-from training.commands import console, keep, kept, opened, put, rendered, run
+from training.commands import console, keep, kept, opened, put, rendered, run, teller
 from training.options import HOME, SHARED, WORK, Face, Models, Real, Seed, Work
 from training.pain import card as cards
 from training.pain import course, evaluation, heads, plot, real, stills, store
@@ -58,13 +58,11 @@ def train(seed: Seed = 0, work: Work = FILMS, models: Models = HOME) -> None:
     contents: dict[str, bytes] = {}
     with Progress(console=console) as progress:
         for split in stills.SPLITS:
-            tell = _teller(progress, f"one picture, {split}", heads.NETS * stills.STEPS)
+            tell = teller(progress, f"one picture, {split}", heads.NETS * stills.STEPS)
             learnt, found = stills.compare(readings, split, seed, tell)
             rows += found
             contents |= stills.exported(learnt)  # those of the last split, by people, stay
-        contents["pain-temporal"] = course.learn(
-            readings, seed, _teller(progress, "seconds", heads.NETS * course.STEPS)
-        )
+        contents["pain-temporal"] = course.learn(readings, seed, teller(progress, "seconds", heads.NETS * course.STEPS))
     keep(work / "training.json", {"seed": seed, "ways": rows, **evaluation.counts(readings)})
     for name, content in contents.items():
         put(models, name, content)
@@ -116,15 +114,6 @@ def retrain(seed: Seed = 0, work: Work = FILMS, models: Models = HOME) -> None:
 def _read(folder: Path, models: Path, part: str | None = None) -> Readings:
     found, model = rendered(folder, "training.pain render"), opened(models, ACTION_UNITS)
     return read_all(track(found, f"reading {folder.name}", console=console), model, part)
-
-
-def _teller(progress: Progress, what: str, steps: int) -> Any:
-    task = progress.add_task(what, total=steps)
-
-    def tell(step: int, loss: float) -> None:
-        progress.update(task, completed=step, description=f"{what}, loss {loss:.3f}")
-
-    return tell
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from npng_edge.infer.manifest import FILE_NAME, Manifest, open_model
 from npng_edge.infer.pain import STEPS, TemporalPainModel
 from npng_edge.infer.pipeline import ACTION_UNITS, MESH, PAIN, PAIN_TEMPORAL
 from npng_edge.infer.runtime import Format, load
-from training.judge.speed import anything, median_us, processor
+from training.judge.speed import example, median_us, processor
 from training.pain import baseline, graph
 from training.pain.acts import KINDS, LOOK_ALIKE_NUMBERS, LOOK_ALIKES
 from training.pain.judged import judge, summary
@@ -127,5 +127,5 @@ def speed(films: Readings, models: Path) -> dict[str, Any]:
     return {
         "processor": processor(),
         "models": rows,
-        "others_us": {name: median_us(partial(model, *anything(model))) for name, model in others.items()},
+        "others_us": {name: median_us(partial(model, *example(model))) for name, model in others.items()},
     }

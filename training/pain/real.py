@@ -13,6 +13,7 @@ from npng_edge.infer.pipeline import Pipeline
 from npng_edge.policy.face.pspi import pspi
 from npng_edge.settings import Camera, Seeing
 from training.datasets.metrics import mean
+from training.judge import evaluate_clip
 from training.judge.faces import expression
 from training.pain.judged import LIMIT
 
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from npng_edge.units import Frame, Reading
 
 RATES = (2.0, 5.0, 10.0, 15.0)
-PARTS = (("distress", 1.0, 5.5, True), ("relief", 6.0, 10.0, False), ("smile, laugh", 10.5, 19.5, False))
+_SEEN = {name: (start, end) for name, start, end in evaluate_clip.PARTS}
+PARTS: tuple[tuple[str, float, float, bool], ...] = (
+    ("distress", *_SEEN["distress"], True),
+    ("relief", *_SEEN["relief"], False),
+    ("smile, laugh", *_SEEN["smile and laugh"], False),
+)
 """What a person sees in the real clip: from, to, and whether it is pain or distress."""
 IN_PAIN = 2.0
 """From this true PSPI on the synthetic patient is in pain, in a clip that shows pain."""

@@ -20,7 +20,7 @@ from npng_edge.infer.detector import make_detector
 from npng_edge.infer.manifest import FILE_NAME, Manifest, open_model
 from npng_edge.infer.mesh import FaceMesh
 from npng_edge.infer.pipeline import ACTION_UNITS, ASYMMETRY, MESH
-from training.commands import console, keep, kept, opened, put, rendered, run
+from training.commands import console, keep, kept, opened, put, rendered, run, write_card
 from training.options import HOME, SHARED, WORK, Face, Models, Seed, Work
 from training.palsy import card as cards
 from training.palsy import pictures
@@ -153,9 +153,7 @@ def evaluate(
 @app.command()
 def card(models: Models = HOME) -> None:
     """Write the model card from the last evaluation; no figure in it is typed by hand."""
-    results = kept(models / "asymmetry.json")
-    entry = Manifest.load(models / FILE_NAME).entry(ASYMMETRY)
-    (models / "asymmetry.md").write_text(cards.page(results, entry), encoding="utf-8")
+    write_card(models, ASYMMETRY, cards.page)
 
 
 @app.command()

@@ -46,17 +46,17 @@ def real(data: Path, models: Path, face: Path, pairs: Rows, palsy: Floats) -> di
         pairs: of `head.pairs`.
         palsy: (n,) scores of rendered pictures of a palsy, by learners that did not know the person.
     """
-    pipeline = Pipeline(Seeing(models=models))
+    pipeline, finder = Pipeline(Seeing(models=models)), Finder(models)
     results: dict[str, Any] = {"limit": LIMIT, "stills": [], "rendered": [], "droop": []}
     for name in ("frl_london", "expressions"):
         if (folder := data / name).is_dir():
             said = _stills(pipeline, folder)
             results["stills"] += _by_expression(name, said)
             results["rendered"].append({"set": name, **_against_rendered(said, palsy)})
-            results["droop"] += droop.judged(folder, pipeline, Finder(models), face_model.load(face), LIMIT)
+            results["droop"] += droop.judged(folder, pipeline, finder, face_model.load(face), LIMIT)
             if name == "frl_london":
                 results["own"] = _above_own(said)
-                results["half_smiles"] = half_smiles(folder, models, pairs)
+                results["half_smiles"] = half_smiles(folder, models, finder, pairs)
     if (clip := data / "distress_then_smile.mp4").is_file():
         pipeline.reset()
         seconds: defaultdict[int, list[float]] = defaultdict(list)
@@ -113,17 +113,18 @@ def _above_own(said: Mapping[str, float | None]) -> dict[str, Any]:
     }
 
 
-def half_smiles(folder: Path, models: Path, pairs: Rows) -> dict[str, Any]:
+def half_smiles(folder: Path, models: Path, finder: Finder, pairs: Rows) -> dict[str, Any]:
     """Faces that smile with one half, told from the same people's whole pictures.
 
     Args:
         folder: with `NNN_neutral.jpg` and `NNN_happiness.jpg`.
         models: the folder with the manifest.
+        finder: of the faces.
         pairs: of `head.pairs`.
     """
     model = AsymmetryModel(open_model(Manifest.load(models / FILE_NAME), ASYMMETRY))
     paths = sorted(folder.glob("*.jpg"))
-    read = Finder(models).read(paths)
+    read = finder.read(paths)
     prepared = {paths[place].stem: (read.crops[k], read.landmarks[k]) for k, place in enumerate(read.places.tolist())}
 
     def score(crop: Bytes, mesh: Floats) -> float:

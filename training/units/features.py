@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg
 
 from npng_edge.infer.action_units import prepare
 from npng_edge.infer.mesh import Region
 from npng_edge.infer.pipeline import MIN_PRESENCE
 from npng_edge.units import ACTION_UNITS
-from training.columns import Columns
+from training.columns import OfPeople
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ SIDES = 2 * len(ACTION_UNITS)
 
 
 @dataclass(frozen=True, eq=False)
-class Examples(Columns):
+class Examples(OfPeople):
     """Faces and the truth about them, one row each."""
 
     crops: Bytes
@@ -56,11 +57,6 @@ class Examples(Columns):
     hints: Floats
     """(n, h) what else is known of a rendered face, see `hints`."""
 
-    def split(self, every: int = 8) -> tuple[Examples, Examples]:
-        """People to fit to, and every eighth person to check with."""
-        held_out = self.people % every == 0
-        return self.rows(~held_out), self.rows(held_out)
-
     def batches(self, size: int = 256) -> Iterator[Examples]:
         """In pieces of `size`."""
         for start in range(0, len(self), size):
@@ -74,6 +70,15 @@ def hints(shard: Mapping[str, npt.NDArray[Any]]) -> Floats:
     """
     count = len(shard["seed"])
     return np.concatenate([shard[name].reshape(count, -1) for name in HINTS], axis=1).astype(np.float32)
+
+
+def directions(landmarks: Floats, count: int) -> Floats:
+    """(1404, count) principal axes of normalised meshes, (n, 468, 3): what these differ in most, least first."""
+    points = landmarks.reshape(len(landmarks), -1)
+    points = points - points.mean(axis=0)
+    most = points.shape[1]
+    _, axes = scipy.linalg.eigh(points.T @ points, subset_by_index=[most - count, most - 1])
+    return np.asarray(axes, np.float32)
 
 
 def mirrored(shapes: Sequence[str]) -> npt.NDArray[np.int64]:

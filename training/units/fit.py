@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 import torch
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.units.augment import augmented
 from training.units.backbone import Net
+from training.units.features import directions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,12 +63,10 @@ def lesson(examples: Examples) -> Lesson:
     """Outputs, hints and the mesh's principal components as one table."""
     points = examples.landmarks.reshape(len(examples), -1)
     points = points - points.mean(axis=0)
-    most = points.shape[1]
-    _, axes = scipy.linalg.eigh(points.T @ points, subset_by_index=[most - COMPONENTS, most - 1])
     groups = {
         "outputs": examples.targets,
         "hints": examples.hints[:, examples.hints.std(axis=0) > 0.0],
-        "mesh": points @ axes,
+        "mesh": points @ directions(examples.landmarks, COMPONENTS),
     }
     tables = {name: (table - scale(table)[0]) / scale(table)[1] for name, table in groups.items()}
     weights = [np.full(table.shape[1], SHARES[name] / max(table.shape[1], 1)) for name, table in tables.items()]
