@@ -28,7 +28,7 @@ from npng_edge.infer.runtime import Format, load
 from npng_edge.settings import Camera, Seeing
 from training.units import augment, export, features, fit, heads, learn
 from training.units.backbone import WIDTH
-from training.units.features import MOST, NEUTRAL_SHARES, OUTPUTS, SIDES, Examples
+from training.units.features import MOST, OUTPUTS, SIDES, Examples
 from training.units.gradients import DIRECTIONS
 
 FACES = 160
@@ -64,7 +64,7 @@ def learnt(examples: Examples, net: Net) -> Whole:
     found = export.features(examples)
     blend = learn.blend(net, found, examples.targets, (export.face_columns(), export.mesh_columns()))
     scores = blend(examples.crops, found)
-    calibration = learn.calibrate(scores, examples.targets, examples.neutral, NEUTRAL_SHARES, MOST)
+    calibration = learn.calibrate(scores, examples.targets, examples.neutral, MOST)
     return blend, calibration, heads.fit_heads(net, examples, examples, calibration(scores))
 
 
@@ -83,7 +83,7 @@ def test_calibration_puts_neutral_faces_near_zero_and_keeps_the_order() -> None:
     scores = np.linspace(-1.0, 2.0, 301, dtype=np.float32)[:, np.newaxis]
     neutral = scores[:, 0] < 0.5
     targets = np.maximum(scores - 0.5, 0.0) * np.float32(2.0)
-    calibration = learn.calibrate(scores, targets, neutral, np.array([0.95], np.float32), np.array([5.0], np.float32))
+    calibration = learn.calibrate(scores, targets, neutral, np.array([5.0], np.float32))
     read = calibration(scores)[:, 0]
     assert read[neutral].mean() < 0.1
     assert calibration.slope[0] == pytest.approx(2.0, abs=0.2)
@@ -107,12 +107,14 @@ def test_the_exported_graph_computes_what_numpy_computes(examples: Examples, lea
     np.testing.assert_allclose(deviation, np.maximum(doubt, heads.LEAST * MOST), atol=2e-3)
 
 
-def test_the_net_is_taught_everything_that_is_known_in_equal_measure(examples: Examples) -> None:
+def test_the_net_is_taught_everything_that_is_known_and_pain_twice(examples: Examples) -> None:
     taught = fit.lesson(examples)
     columns = len(OUTPUTS) + HINTS + fit.COMPONENTS
     assert taught.wanted.shape == (FACES, columns)
     assert taught.weights.sum() == pytest.approx(1.0, abs=1e-5)
-    assert taught.weights[0] == pytest.approx(taught.weights[len(OUTPUTS)] * 2 * HINTS / len(OUTPUTS))
+    counted = len(OUTPUTS) + len(fit.PAIN)
+    assert taught.weights[0] == pytest.approx(taught.weights[len(OUTPUTS)] * 2 * HINTS / counted)
+    assert taught.weights[OUTPUTS.index("AU4")] == pytest.approx(2 * taught.weights[0])
     np.testing.assert_allclose(taught.wanted.mean(axis=0), 0.0, atol=0.1)
     np.testing.assert_allclose(taught.wanted.std(axis=0), 1.0, atol=0.1)
     mean, spread = fit.scale(examples.targets)

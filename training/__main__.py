@@ -27,7 +27,7 @@ from training.judge.evaluate_rendered import evaluate_rendered
 from training.judge.sights import sights
 from training.options import HOME, SHARED, WORK, Face, Models, Real, Seed, Work
 from training.units import export, fit, heads, learn, shards
-from training.units.features import MOST, NEUTRAL_SHARES, OUTPUTS, Examples
+from training.units.features import MOST, OUTPUTS, Examples
 from training.world import clips as synthetic
 from training.world import face_model, sheets
 from training.world.traits import traits
@@ -49,7 +49,7 @@ def pack(objs: Annotated[Path, typer.Argument(help="FaceXModel/ of ICT-FaceKit."
 
 @app.command()
 def render(
-    count: Annotated[int, typer.Option(min=500, help="Pictures; a multiple of 500.")] = 13_000,
+    count: Annotated[int, typer.Option(min=500, help="Pictures; a multiple of 500.")] = 26_000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     work: Work = WORK,
     models: Models = HOME,
@@ -62,7 +62,7 @@ def render(
 
 @app.command()
 def train(
-    steps: Annotated[int, typer.Option(min=1, help="Batches of 64 faces that the net is taught with.")] = 8_000,
+    steps: Annotated[int, typer.Option(min=1, help="Batches of 64 faces that the net is taught with.")] = 12_000,
     seed: Seed = 0,
     work: Work = WORK,
 ) -> None:
@@ -76,7 +76,7 @@ def train(
         columns = export.face_columns(), export.mesh_columns()
         learnt = learn.blend(net, export.features(fitted), fitted.targets, columns, seed)
         scores = learnt(held_out.crops, export.features(held_out))
-        calibration = learn.calibrate(scores, held_out.targets, held_out.neutral, NEUTRAL_SHARES, MOST)
+        calibration = learn.calibrate(scores, held_out.targets, held_out.neutral, MOST)
         others = heads.fit_heads(net, fitted, held_out, calibration(scores))
     (work / "float.onnx").write_bytes(export.build(learnt, calibration, others).SerializeToString())
     held_out.save(work / "held_out.npz")

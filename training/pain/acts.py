@@ -31,8 +31,8 @@ SHOWN = 0.15
 class Kind:
     """One thing that faces do. Ranges are drawn from evenly; seconds unless said otherwise."""
 
-    slots: tuple[int, int]
-    """How often it is filmed, relative to the others: at first, and later, when it was known what is hard."""
+    slots: tuple[int, int, int]
+    """How often it is filmed, relative to the others: at first, and later, when more was known of what is hard."""
     plan: Plan
     """The units at the apex."""
     strength: Range
@@ -56,7 +56,7 @@ class Kind:
     @property
     def pain(self) -> bool:
         """Whether this is pain."""
-        return self.plan in (PLANS["pain"], PLANS["distress"])
+        return self.plan in (PLANS["pain"], PLANS["distress"], PLANS["weeping"])
 
 
 _QUIET = Plan(
@@ -78,39 +78,43 @@ _TALK = Plan(
 _PAIN = PLANS["pain"]
 
 KINDS: Mapping[str, Kind] = {
-    "grimace": Kind((5, 4), _PAIN, (2.2, 5.0), (0.2, 1.2), (0.8, 4.0), (0.5, 2.5), nods=6.0),
-    "held pain": Kind((2, 2), _PAIN, (1.8, 5.0), (0.3, 2.0), (4.0, 9.0), (0.8, 3.0), already=0.5, nods=5.0),
-    "repeated pain": Kind((2, 2), _PAIN, (2.0, 5.0), (0.2, 0.7), (0.4, 1.2), (0.4, 1.0), times=(2, 4), nods=6.0),
-    "weak pain": Kind((2, 2), _PAIN, (0.9, 2.2), (0.3, 1.2), (1.0, 5.0), (0.5, 2.0), already=0.15),
-    "talking in pain": Kind((2, 1), _PAIN, (1.8, 5.0), (0.2, 1.2), (1.5, 5.0), (0.5, 2.0), talks=True, nods=6.0),
-    "smile": Kind((2, 2), PLANS["smile"], (1.5, 5.0), (0.3, 1.0), (1.0, 5.0), (0.5, 2.5)),
-    "laugh": Kind((3, 3), PLANS["laugh"], (2.0, 5.0), (0.2, 0.7), (1.5, 5.0), (0.5, 2.5), beat=(4.0, 5.5), nods=6.0),
-    "talk": Kind((2, 2), _TALK, (2.0, 4.5), (0.1, 0.4), (2.0, 8.0), (0.1, 0.4), already=0.3, beat=(2.0, 5.0), nods=4.0),
-    "chew": Kind((1, 1), PLANS["chew"], (2.0, 4.5), (0.1, 0.4), (3.0, 8.0), (0.2, 0.5), already=0.4, beat=(0.9, 1.8)),
-    "yawn": Kind((1, 1), PLANS["yawn"], (3.5, 5.0), (1.5, 2.5), (1.0, 2.5), (0.8, 1.6), nods=6.0),
+    "grimace": Kind((5, 4, 3), _PAIN, (2.2, 5.0), (0.2, 1.2), (0.8, 4.0), (0.5, 2.5), nods=6.0),
+    "held pain": Kind((2, 2, 2), _PAIN, (1.8, 5.0), (0.3, 2.0), (4.0, 9.0), (0.8, 3.0), already=0.5, nods=5.0),
+    "repeated pain": Kind((2, 2, 2), _PAIN, (2.0, 5.0), (0.2, 0.7), (0.4, 1.2), (0.4, 1.0), times=(2, 4), nods=6.0),
+    "weak pain": Kind((2, 2, 2), _PAIN, (0.9, 2.2), (0.3, 1.2), (1.0, 5.0), (0.5, 2.0), already=0.15),
+    "talking in pain": Kind((2, 1, 1), _PAIN, (1.8, 5.0), (0.2, 1.2), (1.5, 5.0), (0.5, 2.0), talks=True, nods=6.0),
+    "smile": Kind((2, 2, 2), PLANS["smile"], (1.5, 5.0), (0.3, 1.0), (1.0, 5.0), (0.5, 2.5)),
+    "laugh": Kind((3, 3, 3), PLANS["laugh"], (2.0, 5.0), (0.2, 0.7), (1.5, 5.0), (0.5, 2.5), beat=(4.0, 5.5), nods=6.0),
+    "talk": Kind(
+        (2, 2, 2), _TALK, (2.0, 4.5), (0.1, 0.4), (2.0, 8.0), (0.1, 0.4), already=0.3, beat=(2.0, 5.0), nods=4.0
+    ),
+    "chew": Kind(
+        (1, 1, 1), PLANS["chew"], (2.0, 4.5), (0.1, 0.4), (3.0, 8.0), (0.2, 0.5), already=0.4, beat=(0.9, 1.8)
+    ),
+    "yawn": Kind((1, 1, 1), PLANS["yawn"], (3.5, 5.0), (1.5, 2.5), (1.0, 2.5), (0.8, 1.6), nods=6.0),
     "sneeze": Kind(
-        (1, 2), PLANS["sneeze"], (2.5, 5.0), (0.8, 2.0), (0.15, 0.4), (0.3, 0.9), (1, 2), late=3.0, nods=10.0
+        (1, 2, 3), PLANS["sneeze"], (2.5, 5.0), (0.8, 2.0), (0.15, 0.4), (0.3, 0.9), (1, 2), late=3.0, nods=10.0
     ),
-    "squint": Kind((2, 2), PLANS["squint"], (2.0, 5.0), (0.2, 0.8), (1.0, 6.0), (0.3, 1.0), already=0.3),
-    "sleep": Kind((1, 0), PLANS["sleep"], (0.5, 3.0), (0.5, 2.0), (4.0, 9.0), (0.3, 0.8), already=0.7, nods=1.0),
-    "surprise": Kind((1, 1), PLANS["surprise"], (2.0, 5.0), (0.15, 0.5), (0.5, 2.0), (0.5, 1.5)),
-    "disgust": Kind((2, 3), PLANS["disgust"], (2.0, 5.0), (0.3, 0.9), (0.8, 3.0), (0.5, 1.5)),
-    "crying": Kind((2, 2), _CRYING, (2.0, 5.0), (0.5, 2.0), (3.0, 7.0), (0.8, 2.0), already=0.3, beat=(0.7, 1.6)),
-    "frown": Kind((1, 1), _FROWN, (1.5, 4.0), (0.3, 1.0), (1.0, 6.0), (0.4, 1.5), already=0.2),
-    "neutral": Kind((2, 0), _QUIET, (0.5, 3.0), (0.5, 1.5), (0.5, 4.0), (0.5, 1.5)),
+    "squint": Kind((2, 2, 2), PLANS["squint"], (2.0, 5.0), (0.2, 0.8), (1.0, 6.0), (0.3, 1.0), already=0.3),
+    "sleep": Kind((1, 0, 1), PLANS["sleep"], (0.5, 3.0), (0.5, 2.0), (4.0, 9.0), (0.3, 0.8), already=0.7, nods=1.0),
+    "surprise": Kind((1, 1, 0), PLANS["surprise"], (2.0, 5.0), (0.15, 0.5), (0.5, 2.0), (0.5, 1.5)),
+    "disgust": Kind((2, 3, 4), PLANS["disgust"], (2.0, 5.0), (0.3, 0.9), (0.8, 3.0), (0.5, 1.5)),
+    "crying": Kind((2, 2, 2), _CRYING, (2.0, 5.0), (0.5, 2.0), (3.0, 7.0), (0.8, 2.0), already=0.3, beat=(0.7, 1.6)),
+    "frown": Kind((1, 1, 1), _FROWN, (1.5, 4.0), (0.3, 1.0), (1.0, 6.0), (0.4, 1.5), already=0.2),
+    "neutral": Kind((2, 0, 0), _QUIET, (0.5, 3.0), (0.5, 1.5), (0.5, 4.0), (0.5, 1.5)),
     "eyes closed": Kind(
-        (1, 0), Plan(0.0, lids=(1.0, 0.9, 1.0)), (1.0, 1.0), (0.2, 0.5), (2.0, 8.0), (0.2, 0.4), already=0.4
+        (1, 0, 0), Plan(0.0, lids=(1.0, 0.9, 1.0)), (1.0, 1.0), (0.2, 0.5), (2.0, 8.0), (0.2, 0.4), already=0.4
     ),
-    "crying in pain": Kind((0, 4), PLANS["distress"], (2.0, 5.0), (0.4, 1.5), (2.0, 7.0), (0.6, 2.0), already=0.25),
+    "crying in pain": Kind((0, 4, 1), PLANS["distress"], (2.0, 5.0), (0.4, 1.5), (2.0, 7.0), (0.6, 2.0), already=0.25),
+    "weeping in pain": Kind((0, 0, 2), PLANS["weeping"], (2.0, 5.0), (0.4, 1.5), (2.0, 7.0), (0.6, 2.0), already=0.25),
 }
 """Those that are most easily taken for pain are filmed most often."""
 PAINS = tuple(name for name, kind in KINDS.items() if kind.pain)
 LOOK_ALIKES = tuple(name for name in KINDS if name not in PAINS)
 PAIN_NUMBERS, LOOK_ALIKE_NUMBERS = ([list(KINDS).index(name) for name in names] for names in (PAINS, LOOK_ALIKES))
 """Places in `KINDS`."""
-FIRST_SLOTS, LATER_SLOTS = (
-    tuple(name for name, kind in KINDS.items() for _ in range(kind.slots[when])) for when in (0, 1)
-)
+SLOTS = tuple(tuple(name for name, kind in KINDS.items() for _ in range(kind.slots[when])) for when in range(3))
+"""What is filmed at first, and later; all are of one length."""
 
 MOUTH = ("AU10", "AU12", "AU16", "AU17", "AU18", "AU20", "AU22", "AU26", "AU27", "AU34", "lips-together", "jaw-left")
 """Units that a rhythm moves."""

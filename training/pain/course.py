@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from training.pain.readings import Readings
 
-STEPS = 500
+STEPS = 1200
 """Batches that each head is taught with."""
 SURE = 1e-6
 

@@ -5,6 +5,7 @@ Three seeds in a row are one person. A film is a function of time: the same seed
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from npng_edge.infer.action_units import prepare
 from npng_edge.infer.pipeline import MIN_PRESENCE
 from npng_edge.units import Pose
-from training.pain.acts import FIRST_SLOTS, KINDS, LATER_SLOTS, SHOWN, Act, programme
+from training.pain.acts import KINDS, SHOWN, SLOTS, Act, programme
 from training.units.features import find
 from training.world import face_model, views
 from training.world.expressions import Expression, at_rest, labels, move
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     Doubles: TypeAlias = npt.NDArray[np.float64]
 
 FILMS_PER_PERSON = 3
-LATER = 315
-"""Seeds from which on the films are about more of what is hard."""
+LATER = (315, 910)
+"""Seeds from which on the films are about more of what is hard, see `Kind.slots`."""
 FIRST_PERSON = 200_000
 """Identities far from those that the action units are learnt from: the films are of people nobody has fitted to."""
 SIZE, DRAWN = 144, 192
@@ -127,7 +128,7 @@ def person_of(seed: int) -> int:
 
 def kind_of(seed: int) -> str:
     """What a film is about: in a row of 35 films each kind has its share, and its people vary."""
-    slots = FIRST_SLOTS if seed < LATER else LATER_SLOTS
+    slots = SLOTS[bisect_right(LATER, seed)]
     return slots[seed * 13 % len(slots)]
 
 

@@ -21,7 +21,6 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from npng_edge.infer.pain import FEWEST, LIDS, NUMBERS, STEPS
-from npng_edge.units import ACTION_UNITS
 from training.pain.acts import PAIN_NUMBERS
 
 if TYPE_CHECKING:
@@ -32,9 +31,9 @@ if TYPE_CHECKING:
     Floats: TypeAlias = npt.NDArray[np.float32]
     Ints: TypeAlias = npt.NDArray[np.int64]
 
-COMPONENTS = 32
+COMPONENTS = 64
 """What the 256 numbers are boiled down to."""
-HIDDEN = 32
+HIDDEN = 48
 NETS = 5
 """Taught with different dice; the mean of their logits is shipped. What one says of real faces hangs on the dice."""
 FURTHEST = 4.0
@@ -188,8 +187,8 @@ class Pictures:
 def disturb(parts: torch.Tensor, units: torch.Tensor, dice: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Make readings as unsure as those of real faces. The amounts are our own, larger than what rendered people show.
 
-    Each piece has a person of its own, whose units read too weak or too strong and with an offset (brows that lie low
-    at rest among them); the reading drifts, and every step has noise. A share has no components at all.
+    Each piece has a person of its own, whose units read too weak or too strong and with an offset; the reading drifts,
+    and every step has noise. A share has no components at all.
 
     Args:
         parts: (n, steps, COMPONENTS)
@@ -206,11 +205,8 @@ def disturb(parts: torch.Tensor, units: torch.Tensor, dice: torch.Generator) -> 
 
     top = torch.full((width,), MOST)
     top[-LIDS:] = 1.0
-    brow = ACTION_UNITS.index("AU4")
     gain = torch.exp(0.25 * normal_noise(count, 1, width))
-    gain[:, :, brow] *= 0.5 + 0.6 * even(count, 1)
     offset = 0.05 * normal_noise(count, 1, width) * top
-    offset[:, :, brow] += (even(count, 1) < 0.3) * 1.2 * even(count, 1)
     drift = 0.05 * normal_noise(count, 1, width) * top * torch.linspace(-1.0, 1.0, steps)[:, None]
     noise = 0.05 * (0.3 + even(count, 1, 1)) * normal_noise(count, steps, width) * top
     worse = (units * gain + offset + drift + noise).clamp(min=0.0).minimum(top)

@@ -13,7 +13,7 @@ from npng_edge.infer.manifest import FILE_NAME, Manifest, open_model
 from npng_edge.infer.mesh import FaceMesh
 from npng_edge.infer.pipeline import MESH
 from training.columns import Columns
-from training.pain.acts import FIRST_SLOTS, KINDS
+from training.pain.acts import KINDS, SLOTS
 from training.pain.film import RATE, shoot
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Ints: TypeAlias = npt.NDArray[np.int64]
     Flags: TypeAlias = npt.NDArray[np.bool_]
 
-PER_SHARD = len(FIRST_SLOTS)
+PER_SHARD = len(SLOTS[0])
 """Films a file: each kind has its share in every file."""
 
 

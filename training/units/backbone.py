@@ -13,12 +13,16 @@ from torch.nn import functional
 from training.units.gradients import AROUND, DIRECTIONS, FINE, FLOOR, kernels
 
 STEM = 32
-BLOCKS = ((32, 2, 1), (64, 3, 2), (96, 2, 2))
+BLOCKS = ((32, 2, 1), (64, 4, 2), (128, 3, 2))
 """Channels, blocks, stride of the first."""
+LAST = 4
+"""Cells a side of what the blocks leave."""
 WIDENING = 3
 """Channels within a block over those that enter it."""
 WIDTH = 256
 """Numbers that the face is boiled down to."""
+LOPSIDED = 64
+"""How many of them say by how much one half of the picture differs from the other."""
 
 
 class View(nn.Module):  # type: ignore[misc]
@@ -56,6 +60,23 @@ class Block(nn.Module):  # type: ignore[misc]
         return x + y if self.keeps else y
 
 
+class Pool(nn.Module):  # type: ignore[misc]
+    """(n, WIDTH, LAST, LAST) to (n, WIDTH): each channel's mean, of the last `LOPSIDED` the right half less the left.
+
+    A mean over all cells alone forgets which side of the face it was.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        weights = torch.full((WIDTH, 1, LAST, LAST), 1.0 / LAST**2)
+        weights[-LOPSIDED:, :, :, : LAST // 2] *= -1.0
+        self.register_buffer("weights", weights, persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Nothing here is learnt."""
+        return functional.conv2d(x, self.weights, groups=WIDTH).flatten(1)
+
+
 def convolution(channels: int, out: int, size: int, stride: int = 1, groups: int = 1) -> tuple[nn.Conv2d, nn.Module]:
     """A convolution and the normalisation that is folded into it afterwards."""
     return nn.Conv2d(channels, out, size, stride, size // 2, groups=groups, bias=False), nn.BatchNorm2d(out)
@@ -73,7 +94,7 @@ class Net(nn.Module):  # type: ignore[misc]
             for number in range(count):
                 layers.append(Block(channels, out, stride if number == 0 else 1))
                 channels = out
-        layers += [*convolution(channels, WIDTH, 1), nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        layers += [*convolution(channels, WIDTH, 1), nn.ReLU6(), Pool()]
         self.features = nn.Sequential(*layers)
         self.dropout = nn.Dropout(0.2)
         self.head = nn.Linear(WIDTH, outputs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from training.units.backbone import Block
+from training.units.backbone import LAST, WIDTH, Block, Pool
 
 if TYPE_CHECKING:
     from training.graph import Graph
@@ -31,11 +31,11 @@ def look(graph: Graph, gradients: str, net: Net) -> str:
         Name of the numbers that the net boils the face down to, (batch, WIDTH).
     """
     limits = tuple(graph.constant(np.array(limit, np.float32)) for limit in (0.0, LIMIT))
-    return graph.add("Flatten", graph.add("GlobalAveragePool", _chain(graph, gradients, net.features, limits)), axis=1)
+    return _chain(graph, gradients, net.features, limits)
 
 
 def _chain(graph: Graph, x: str, layers: nn.Sequential, limits: tuple[str, ...]) -> str:
-    """Layers one after the other; what is averaged and flattened at the end is left to the caller."""
+    """Layers one after the other."""
     parts = list(layers)
     for number, layer in enumerate(parts):
         if isinstance(layer, nn.Conv2d):
@@ -45,6 +45,10 @@ def _chain(graph: Graph, x: str, layers: nn.Sequential, limits: tuple[str, ...])
         elif isinstance(layer, Block):
             y = _chain(graph, x, layer.layers, limits)
             x = graph.add("Add", x, y) if layer.keeps else y
+        elif isinstance(layer, Pool):
+            weights = graph.constant(layer.weights.numpy())
+            x = graph.add("Conv", x, weights, kernel_shape=[LAST, LAST], group=WIDTH)
+            x = graph.add("Flatten", x, axis=1)
     return x
 
 

@@ -29,9 +29,6 @@ OUTPUTS = (*ACTION_UNITS, "eye-left", "eye-right")
 """Columns of the targets."""
 MOST = np.array([5.0] * len(ACTION_UNITS) + [1.0, 1.0], np.float32)
 """End of each column's scale."""
-NEUTRAL_SHARES = np.array([0.8 if name == "AU4" else 0.95 for name in OUTPUTS], np.float32)
-"""Share of neutral faces that reads about 0. AU4 alone tells distress from a laugh, so it is kept more sensitive."""
-
 HINTS = ("sides", "lip_gap", "lid_gaps", "coefficients")
 """Arrays of a shard that a net learns besides: each side by itself, gaps, shapes of the face."""
 SIDES = 2 * len(ACTION_UNITS)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from npng_edge.units import ACTION_UNITS
 from training.units import fit, learn
-from training.units.features import NEUTRAL_SHARES, SIDES
+from training.units.features import SIDES
 
 if TYPE_CHECKING:
     from training.units.backbone import Net
@@ -48,8 +47,8 @@ def fit_heads(net: Net, fitted: Examples, held_out: Examples, read: Floats) -> H
     """
     numbers = fit.seen(net, held_out.crops)
     sides = learn.ridge(fit.seen(net, fitted.crops), fitted.hints[:, :SIDES], PENALTY)
-    shares, most = np.tile(NEUTRAL_SHARES[: len(ACTION_UNITS)], 2), np.full(SIDES, 5.0, np.float32)
-    knee = learn.calibrate(sides(numbers), held_out.hints[:, :SIDES], held_out.neutral, shares, most)
+    most = np.full(SIDES, 5.0, np.float32)
+    knee = learn.calibrate(sides(numbers), held_out.hints[:, :SIDES], held_out.neutral, most)
     errors = np.abs(read - held_out.targets)
     doubt = learn.ridge(np.concatenate([numbers, read], axis=1), errors, PENALTY)
     return Heads(sides, knee, doubt)

@@ -30,18 +30,20 @@ if TYPE_CHECKING:
 
 KNEE = 15.0
 """Sharpness of the calibration's knee: a score at the threshold gives log(2) / 15 of the scale, 0.23 of 5."""
+NEUTRAL = 0.95
+"""Share of neutral faces that lies below the knee."""
 SHAPE_PENALTY = 10.0
 HIDDEN, EPOCHS, BATCH = 64, 10, 256
-USUAL, FOLDING, RAISING, LIDS = (0.5, 0.25, 0.25), (0.25, 0.5, 0.25), (0.25, 0.25, 0.5), (0.5, 0.4, 0.1)
-BARING = (0.1, 0.65, 0.25)
+USUAL, RAISING, LOWERING = (0.5, 0.25, 0.25), (0.25, 0.25, 0.5), (0.5, 0.4, 0.1)
+LIDS, BARING = (1.0, 0.0, 0.0), (0.2, 0.7, 0.1)
 BLEND = (
-    {"AU4": FOLDING, "AU9": FOLDING, "AU10": BARING}
+    {"AU4": LOWERING, "AU10": BARING}
     | dict.fromkeys(("AU1", "AU2", "AU5"), RAISING)
     | dict.fromkeys(OUTPUTS[-2:], LIDS)
 )
 """Shares of the score that the net, the gradients and the mesh have, where they are not the usual ones: a raised brow
-is told by where it lies, a folded one by its skin, where the net has learnt rendered folds too well, and the lip and
-teeth of AU10 even more so; the mesh hardly sees lids."""
+is told by where it lies, a lowered one by its folds, lids by the net alone, the lip and teeth of AU10 by their coarse
+gradients, for of how these are rendered the net has learnt too much."""
 SLOPES = (0.5, 8.0)
 """Limits of the calibration: a unit that is hardly recognised must not turn noise into intensity."""
 BLOCK = 2048
@@ -195,18 +197,16 @@ def _widened(weights: Floats, rows: Indices, width: int) -> Floats:
     return wide
 
 
-def calibrate(scores: Floats, targets: Floats, neutral: Flags, shares: Floats, most: Floats) -> Calibration:
+def calibrate(scores: Floats, targets: Floats, neutral: Flags, most: Floats) -> Calibration:
     """Put the knee where neutral faces end, and find the slope above it by least squares.
 
     Args:
         scores: (n, outputs) raw, of people the model was not fitted to.
         targets: (n, outputs) true intensities.
         neutral: (n,) which of these faces were neutral.
-        shares: (outputs,) share of the neutral faces that is to lie below the knee.
         most: (outputs,) end of each scale.
     """
-    columns = zip(scores[neutral].T, shares, strict=True)
-    threshold = np.array([np.quantile(column, share) for column, share in columns], np.float32)
+    threshold = np.quantile(scores[neutral], NEUTRAL, axis=0).astype(np.float32)
     above = np.maximum(scores - threshold, 0.0)
     slope = (targets * above).sum(axis=0) / np.maximum((above**2).sum(axis=0), 1e-9)
     return Calibration(threshold, np.clip(slope, *SLOPES).astype(np.float32), most)

@@ -121,7 +121,14 @@ PLANS: dict[str, Plan] = {
         lids=(0.7, 0.4, 1.0),
     ),
     "single": Plan(0.13, any_of=(1, 1), lids=(0.1, 0.0, 1.0)),
-    "mixture": Plan(0.12, any_of=(2, 5), lids=(0.2, 0.0, 1.0)),
+    "mixture": Plan(0.06, any_of=(2, 5), lids=(0.2, 0.0, 1.0)),
+    "weeping": Plan(  # the brow of distress above corners drawn up, as weeping and laughing share them
+        0.06,
+        {"AU4": (1.0, 0.4, 1.1), "AU1": (0.85, 0.3, 1.1), "AU12": (1.0, 0.2, 0.8), "AU6": (0.5, 0.2, 0.8),
+         "AU7": (0.6, 0.3, 1.0), "AU20": (0.4, 0.2, 0.8), "AU17": (0.4, 0.2, 0.8), "AU15": (0.25, 0.2, 0.7),
+         "AU24": (0.3, 0.3, 1.0), "AU11": (0.3, 0.3, 1.0), "AU10": (0.2, 0.2, 0.6), "AU26": (0.2, 0.1, 0.4)},
+        lids=(0.7, 0.6, 1.0),
+    ),
 }  # fmt: skip
 """What faces do. Mixes that are easily taken for pain (laughs with a raised lip, disgust, squints) are frequent."""
 RARE = ("AU11", "AU14", "AU16", "AU23", "AU24", "AU27")
