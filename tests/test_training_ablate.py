@@ -13,8 +13,9 @@ pytest.importorskip("sklearn", reason="needs the extra `train`")
 pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("moderngl", reason="needs the extra `train`")
 
+from training.datasets.reading import EYES
 from training.judge import ablate
-from training.judge.sights import EYES, Question, Sight
+from training.judge.sights import Question, Sight
 from training.units import export
 from training.units.features import OUTPUTS, Examples
 from training.world import face_model, samples, sheets
