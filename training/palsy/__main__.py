@@ -43,7 +43,7 @@ SHOWN = range(8)
 
 @app.command()
 def render(
-    people: Annotated[int, typer.Option(min=PEOPLE_PER_SHARD, help="Nine pictures each; a multiple of 40.")] = 600,
+    people: Annotated[int, typer.Option(min=PEOPLE_PER_SHARD, help="Nine pictures each; a multiple of 40.")] = 1_600,
     work: Work = WORK,
     models: Models = HOME,
     face: Face = face_model.DEFAULT_PATH,
