@@ -78,6 +78,12 @@ def upstream(folder: Path) -> Path:
     return folder
 
 
+def test_renderers_that_take_turns_do_not_draw_into_each_other(pictures: list[samples.Sample]) -> None:
+    list(samples.render([2_000_009], size=64))  # another person
+    (again,) = samples.render([2_000_001], size=96)
+    np.testing.assert_array_equal(again.image, pictures[1].image)
+
+
 def test_packs_the_upstream_files(tmp_path: Path) -> None:
     packed = tmp_path / "packed.npz"
     face_model.pack(upstream(tmp_path), packed)

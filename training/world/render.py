@@ -127,20 +127,21 @@ class Renderer:
             (height, width, 4) uint8, BGR and alpha; alpha is 0 where nothing was drawn.
         """
         width, height = size or self._size
-        self._target.use()
-        self._target.viewport = (0, 0, width, height)
-        self._target.clear(0.0, 0.0, 0.0, 0.0)
-        self._gl.enable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        for head in heads:
-            self._dynamic.write(self._relief.of(head.vertices).tobytes())
-            self._set_uniforms(head, lighting, field_of_view, height / width)
-            for unit, texture in enumerate(self._uploaded(head.look)):
-                texture.use(unit)
-            self._mesh.render(vertices=-1 if head.lip_gap > 0.0 else self._outside)
-        raw = np.frombuffer(self._target.read((0, 0, width, height), components=4), dtype=np.uint8)
-        drawn = np.ascontiguousarray(raw.reshape(height, width, 4)[::-1, :, [2, 1, 0, 3]])
-        if lighting.hollows or lighting.shadow:
-            self._darken(drawn, lighting, max(head.span for head in heads) / height)
+        with self._gl:  # another renderer may have drawn last
+            self._target.use()
+            self._target.viewport = (0, 0, width, height)
+            self._target.clear(0.0, 0.0, 0.0, 0.0)
+            self._gl.enable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+            for head in heads:
+                self._dynamic.write(self._relief.of(head.vertices).tobytes())
+                self._set_uniforms(head, lighting, field_of_view, height / width)
+                for unit, texture in enumerate(self._uploaded(head.look)):
+                    texture.use(unit)
+                self._mesh.render(vertices=-1 if head.lip_gap > 0.0 else self._outside)
+            raw = np.frombuffer(self._target.read((0, 0, width, height), components=4), dtype=np.uint8)
+            drawn = np.ascontiguousarray(raw.reshape(height, width, 4)[::-1, :, [2, 1, 0, 3]])
+            if lighting.hollows or lighting.shadow:
+                self._darken(drawn, lighting, max(head.span for head in heads) / height)
         return drawn
 
     def _darken(self, drawn: npt.NDArray[np.uint8], lighting: Lighting, pixel: float) -> None:
