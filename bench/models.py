@@ -18,7 +18,6 @@ from training.judge.speed import example
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
 WARM_UP = 20
 
 

@@ -45,7 +45,7 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def own_garbage() -> Iterator[None]:
     """What other tests left in memory is not looked through while the processor time of an input is taken."""
     gc.collect()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from npng_edge.policy.face.pspi import pspi
+from npng_edge.policy.face.pspi import PSPI_UNITS, pspi
 from npng_edge.units import ActionUnits, EyeClosure
 from training.datasets.reading import EYES, Score
 
@@ -28,7 +28,6 @@ intensity" (ICMI 2012), who have these four; where each begins is as usually quo
 paper itself. No level is clinically validated."""
 PEAK = 0.9
 """Quantile of PSPI that stands for a sequence: its peak, without the highest tenth of the frames, where errors are."""
-PAIN_UNITS = {"AU4", "AU6", "AU7", "AU9", "AU10", EYES}
 WIDE_OPEN = "AU27"
 """Opens the mouth wider than AU26, which is not coded beside it; the model's AU26 counts either."""
 
@@ -192,7 +191,7 @@ def count_labels(dataset: DataSet, labelled: Sequence[Labelled], counts: Counter
 def _contradicts(one: Labelled) -> bool:
     """Whether PSPI and units were coded, and the one does not follow from the others."""
     known = {name: value for name, value in (one.units or {}).items() if value is not None}
-    if one.pspi is None or not known.keys() >= PAIN_UNITS:
+    if one.pspi is None or not known.keys() >= {*PSPI_UNITS, EYES}:
         return False
     closed = float(known[EYES] > 0.0)
     return pspi(ActionUnits(known, EyeClosure(closed, closed))) != one.pspi

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from npng_edge.policy.face.pspi import PSPI_UNITS
 from training.datasets.table import table
 from training.judge.card_real import OPENFACE
 from training.judge.figures import figure
@@ -11,7 +12,6 @@ from training.judge.figures import figure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PAIN_UNITS = ("AU4", "AU6", "AU7", "AU9", "AU10")
 EYES_CLOSED = 0.99
 """AUC of eyes closed against open."""
 WEAK_PCC = 0.6
@@ -28,7 +28,7 @@ def goals(results: Mapping[str, Any]) -> str:
 
 def _goals(results: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
     rendered = results["rendered"]
-    for unit in PAIN_UNITS:
+    for unit in PSPI_UNITS:
         yield _at_least(f"rendered people: {unit}, PCC", 0.9, rendered["outputs"][unit]["pcc"]["value"])
     yield _at_least("rendered people: PSPI, PCC", 0.93, rendered["pspi"]["pcc"]["value"])
     error = rendered["pspi"]["mae"]["value"]

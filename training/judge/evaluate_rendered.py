@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from npng_edge.policy.face.pspi import pspi
+from npng_edge.policy.face.pspi import PSPI_UNITS, pspi
 from npng_edge.units import ACTION_UNITS, ActionUnits, EyeClosure
 from training.datasets.metrics import auc, icc_3_1, mean
 from training.judge.evaluate_stills import low
@@ -28,7 +28,7 @@ Indices: TypeAlias = npt.NDArray[np.int64]
 
 PRESENT = (1.0,) * len(ACTION_UNITS) + (0.5, 0.5)
 """From which true value on an output counts as present; absent is a fiftieth of the scale or less."""
-PAIN = tuple(OUTPUTS.index(name) for name in ("AU4", "AU6", "AU7", "AU9", "AU10"))
+PAIN = tuple(OUTPUTS.index(name) for name in PSPI_UNITS)
 """Columns that PSPI is made of, beside the eyes."""
 FEWEST = 40
 """Faces; smaller groups are not shown."""

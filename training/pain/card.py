@@ -9,6 +9,7 @@ from npng_edge.infer.pipeline import MESH, PAIN, PAIN_TEMPORAL
 from training.datasets.table import table
 from training.judge.figures import figure, percent
 from training.pain.evaluation import BASELINE
+from training.pain.heads import COMPONENTS, HIDDEN, NETS
 from training.pain.judged import APART_S, LIMIT
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def page(results: Mapping[str, Any], manifest: Manifest) -> str:
     parts = training["parts"]
     return TEMPLATE.read_text(encoding="utf-8").format(
         files="\n".join(f"| `{one.file}` | {one.size:,} | `{one.sha256}` |" for one in entries),
+        nets=NETS,
+        hidden=HIDDEN,
+        components=COMPONENTS,
         films=training["films"],
         pictures=f"{training['pictures']:,}",
         people=training["people"],

@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from npng_edge.policy.face.pspi import PSPI_UNITS
 from training.units.augment import augmented
 from training.units.backbone import Net
 from training.units.features import OUTPUTS, directions
@@ -32,7 +33,7 @@ COMPONENTS = 40
 """Principal components of the mesh that the net is to tell."""
 SHARES = {"outputs": 1.0, "hints": 0.5, "mesh": 0.5}
 """How much each group of targets counts, whatever number of columns it has."""
-PAIN = ("AU4", "AU6", "AU7", "AU9", "AU10", "eye-left", "eye-right")
+PAIN = (*PSPI_UNITS, "eye-left", "eye-right")
 """What PSPI is made of; each counts twice among the outputs."""
 FURTHEST = 8.0
 """Standard deviations beyond which a target is cut off: one odd face must not outweigh a hundred."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from npng_edge.units import ActionUnits, EyeClosure
 
+PSPI_UNITS = ("AU4", "AU6", "AU7", "AU9", "AU10")
+"""Units that it is made of, beside closed eyes."""
 CLOSED = 0.5
 """An eye counts as closed from this closure on; PSPI knows AU43 only as 0 or 1."""
 
