@@ -49,7 +49,7 @@ run: models  ## Watch the first camera found, else the synthetic patient, on a l
 test: models  ## Run all tests
 	$(call need,command -v mosquitto,mosquitto)
 	$(call need,command -v mosquitto_sub,mosquitto-clients)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: setup  ## Check style and formatting
 	$(BIN)/ruff check .
