@@ -83,7 +83,7 @@ def convolution(channels: int, out: int, size: int, stride: int = 1, groups: int
 
 
 class Net(nn.Module):  # type: ignore[misc]
-    """(n, 112, 112) grey levels to (n, outputs), in whatever units it is taught."""
+    """(n, 8, 27, 27) gradients, as `View` gives them, to (n, outputs), in whatever units it is taught."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -100,11 +100,14 @@ class Net(nn.Module):  # type: ignore[misc]
         self.head = nn.Linear(WIDTH, outputs)
 
     def seen(self, crops: torch.Tensor) -> torch.Tensor:
-        """(n, WIDTH) numbers that the head weighs."""
-        x: torch.Tensor = self.features(self.view(crops).contiguous(memory_format=torch.channels_last))
-        return x
+        """(n, 112, 112) grey levels to (n, WIDTH) numbers that the head weighs."""
+        return self._boiled_down(self.view(crops))
 
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
-        """All outputs."""
-        y: torch.Tensor = self.head(self.dropout(self.seen(crops)))
+    def forward(self, gradients: torch.Tensor) -> torch.Tensor:
+        """All outputs. The gradients come from outside because they can be taken while another batch is learnt from."""
+        y: torch.Tensor = self.head(self.dropout(self._boiled_down(gradients)))
         return y
+
+    def _boiled_down(self, gradients: torch.Tensor) -> torch.Tensor:
+        x: torch.Tensor = self.features(gradients.contiguous(memory_format=torch.channels_last))
+        return x

@@ -92,8 +92,8 @@ def scale(table: Floats) -> tuple[Floats, Floats]:
 def fit(examples: Examples, steps: int, seed: int, kept: Path, tell: Callable[[int, float], None]) -> Net:
     """Teach a net, or go on where a run of the same examples, steps and seed was stopped.
 
-    One core teaches while another changes the next pictures; all that is random in a step comes from the seed and the
-    step's number, so that the same seed gives the same net.
+    One core teaches while another changes the next pictures and takes their gradients; all that is random in a step
+    comes from the seed and the step's number, so that the same seed gives the same net.
 
     Args:
         examples: to learn from.
@@ -120,16 +120,18 @@ def fit(examples: Examples, steps: int, seed: int, kept: Path, tell: Callable[[i
     def pictures(step: int) -> tuple[torch.Tensor, torch.Tensor]:
         dice = torch.Generator().manual_seed(_number(seed, step))
         rows = torch.randint(len(crops), (BATCH,), generator=dice)
-        return rows, augmented(crops[rows].float(), dice)
+        with torch.no_grad():
+            return rows, net.view(augmented(crops[rows].float(), dice))
 
     total = 0.0
     with ThreadPoolExecutor(1) as ahead:
         following = ahead.submit(pictures, done)
         for step in range(done, steps):
-            rows, changed = following.result()
+            rows, gradients = following.result()
             following = ahead.submit(pictures, step + 1)
             torch.manual_seed(_number(seed, step))
-            loss = functional.huber_loss(net(changed), wanted[rows], reduction="none", delta=STRAIGHT).mean(0) @ weights
+            loss = functional.huber_loss(net(gradients), wanted[rows], reduction="none", delta=STRAIGHT)
+            loss = loss.mean(0) @ weights
             descent.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), STEEPEST)
