@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from npng_edge.infer.pain import LIDS
-from npng_edge.units import ACTION_UNITS
+from npng_edge.policy.face.pspi import pspi
+from training.judge import evaluate_rendered
 from training.pain import baseline, graph
 from training.pain.heads import Pictures, Reduction, Still, teach
 
@@ -62,7 +62,7 @@ def compare(
     reduction = Reduction.of(fit)
     nets = teach(Still, Pictures(fit, reduction), steps, seed, tell)
     ways: dict[str, Callable[[Readings], Floats]] = {
-        "PSPI as read": lambda part: pspi(part.units),
+        "PSPI as read": lambda part: np.array([pspi(evaluate_rendered.units(row)) for row in part.units]),
         "PCA, linear SVM: settings of the origin": lambda part: origin.scores(part.features),
         "PCA, linear SVM: random search": lambda part: searched.scores(part.features),
         "logistic regression on the units": lambda part: plain.decision_function(part.units),
@@ -77,14 +77,6 @@ def compare(
         rows.append({"way": name, "split": split, **baseline.figures(test.pain, probability)})
     rows[2]["chosen"] = searched.chosen
     return Learnt(nets, reduction, platts[4], origin, platts[1]), rows
-
-
-def pspi(units: Floats) -> Floats:
-    """(n,) PSPI by its formula of (n, units and lids)."""
-    au = dict(zip(ACTION_UNITS, units.T, strict=False))
-    closed = units[:, -LIDS:].min(axis=1) >= 0.5
-    folded = np.maximum(au["AU6"], au["AU7"]) + np.maximum(au["AU9"], au["AU10"])
-    return np.asarray(au["AU4"] + folded + closed, np.float32)
 
 
 def logits(nets: list[Still], reduction: Reduction, readings: Readings) -> Floats:
