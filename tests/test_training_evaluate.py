@@ -20,7 +20,7 @@ pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("moderngl", reason="needs the extra `train`")
 
 from npng_edge.infer.manifest import default_models_directory
-from npng_edge.infer.pipeline import MESH
+from npng_edge.infer.pipeline import MESH, PAIN_TEMPORAL
 from npng_edge.units import ACTION_UNITS, ActionUnits, EyeClosure
 from training.judge import card, evaluate, faces, fairness, intervals, rest
 from training.judge.evaluate_clip import PARTS, evaluate_clip
@@ -214,18 +214,28 @@ def test_rendered_people_are_judged_and_the_card_says_so() -> None:
     )
     assert (found["pspi"]["icc"], found["pspi"]["mae"]["value"]) == (pytest.approx(1.0), 0.0)
     assert [(row["group"], row["faces"]) for row in found["groups"]] == [("day", 100), ("infra-red", 50)]
-    speed = {"processor": "a machine", "prepare_us": 1.0, "model_us": 1.0, "whole_us": 2.0, "others_us": {MESH: 2.0}}
+    speed = {
+        "processor": "a machine", "prepare_us": 1.0, "model_us": 1.0, "whole_us": 2.0,
+        "others_us": {MESH: 2.0, PAIN_TEMPORAL: 1.0}, "pictures": 10.0, "shares": evaluate.shares(10.0),
+    }  # fmt: skip
     results: dict[str, Any] = {"rendered": found, "quantisation": dict.fromkeys(OUTPUTS, 0.0123), "speed": speed}
     text = card.tables(json.loads(json.dumps(results)))
     assert "| AU12 | 1.00 (1.00-1.00) | 0.00 (0.00-0.00) | 1.00 | 1.00 | 1.00 | - | 0.012 |" in text
     assert "| light | infra-red | 50 | 1.00 | 1.00 | 0.00 |" in text
-    assert "The sum of the models is 1.50 times the face mesh alone." in text
+    assert "pain-temporal 1 for one in 2.\nThe sum of the models, per picture, is 1.75 times the face mesh" in text
+    assert "| all models, per picture, over the face mesh alone | at most 1.60 | 1.75 | **no** |" in text
     assert "Real people" not in text
     smiles = evaluate_frl(frl())
     results |= {"frl": smiles, "frl_small": smiles, "groups": fairness.evaluate_groups(frl(), {})}
     text = card.tables(json.loads(json.dumps(results)))
     assert "| as they are | 80 of 80 | 0.500" in text
     assert "| sex | female | 20 |" in text
+    shares = dict.fromkeys(OUTPUTS, (0.5, 0.25, 0.25)) | {"AU4": (0.5, 0.4, 0.1)}
+    counts = {"faces": 1000, "people": 70, "held_out": 160, "steps": 12_000, "batch": 64, "seed": 0, "shares": shares}
+    entry = SimpleNamespace(file="made_up.onnx", size=1_000, sha256="0" * 64)
+    page = card.page(json.loads(json.dumps(results | {"training": counts})), entry)  # type: ignore[arg-type]
+    assert "these shares of the score: 50, 25, 25 per cent; AU4: 50, 40, 10; where" in page
+    assert "in 12,000 steps of 64 faces" in page
 
 
 def test_the_clip_is_told_by_parts_and_by_seconds() -> None:

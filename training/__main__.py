@@ -16,7 +16,6 @@ import numpy as np
 import typer
 from rich.progress import Progress, track
 
-from npng_edge.infer.pipeline import MESH, OCCLUSION
 from npng_edge.infer.runtime import Format, load
 from training import genuine
 from training.commands import console, keep, kept, opened, put, rendered, run, teller, write_card
@@ -84,6 +83,7 @@ def train(
     counts = {
         "faces": len(fitted), "people": len(np.unique(fitted.people)), "held_out": len(held_out),
         "steps": steps, "batch": fit.BATCH, "seed": seed,
+        "shares": {name: learn.BLEND.get(name, learn.USUAL) for name in OUTPUTS},
     }  # fmt: skip
     keep(work / "training.json", counts)
     console.print(f"fitted to {len(fitted)} faces, calibrated on {len(held_out)}: {work / 'float.onnx'}")
@@ -115,7 +115,7 @@ def evaluate(
         results["rendered"] = evaluate_rendered(model, held_out, groups)
     with console.status("real people"):
         results |= evaluation.evaluate_real(real, models)
-    others = {name: opened(models, name) for name in (MESH, OCCLUSION)}
+    others = {name: opened(models, name) for name in evaluation.shares(1.0)}
     results["speed"] = evaluation.measure(model, held_out, others)
     for part in ("training", "quantisation"):
         results[part] = kept(work / f"{part}.json")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from npng_edge.infer.pipeline import MESH
 from training.datasets.table import table
 from training.judge import card_goals, card_real
 from training.judge.card_real import neutral
@@ -37,6 +36,7 @@ def page(results: Mapping[str, Any], entry: Entry) -> str:
         held_people=rendered["people"],
         steps=training["steps"],
         batch=training["batch"],
+        shares=_shares(training["shares"]),
         weak=card_goals.weak(results),
         tables=tables(results),
     )
@@ -52,6 +52,20 @@ def tables(results: Mapping[str, Any]) -> str:
         _rest(rendered["rest"]),
     ]
     return "\n\n".join([*parts, *card_real.tables(results), _speed(results["speed"])])
+
+
+def _shares(shares: Mapping[str, Sequence[float]]) -> str:
+    """Which outputs have which shares of the learners, in words."""
+    alike: dict[tuple[float, ...], list[str]] = {}
+    for name, parts in shares.items():
+        alike.setdefault(tuple(parts), []).append(name)
+    usual = max(alike, key=lambda parts: len(alike[parts]))
+    rows = [f"{', '.join(names)}: {_percent(parts)}" for parts, names in alike.items() if parts != usual]
+    return "; ".join([f"{_percent(usual)} per cent", *rows])
+
+
+def _percent(parts: Sequence[float]) -> str:
+    return ", ".join(f"{100 * part:.0f}" for part in parts)
 
 
 def _rendered(rendered: Mapping[str, Any], loss: Mapping[str, float]) -> str:
@@ -102,12 +116,20 @@ def _rest(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _speed(speed: Mapping[str, Any]) -> str:
-    others = speed["others_us"]
-    besides = ", ".join(f"{name} {took:.0f}" for name, took in others.items())
-    part = (sum(others.values()) + speed["model_us"]) / others[MESH]
+    shares = speed["shares"]
+    every, seldom = (
+        ", ".join(
+            f"{name} {took:.0f}" + (f" for one in {1.0 / shares[name]:.0f}" if shares[name] < 1.0 else "")
+            for name, took in speed["others_us"].items()
+            if (shares[name] < 1.0) == less
+        )
+        for less in (False, True)
+    )
     return (
         "## Speed\n\n"
-        f"One thread, {speed['processor']}: the model {speed['model_us']:.0f} microseconds per face, alignment and\n"
-        f"normalisation {speed['prepare_us']:.0f}, all together {speed['whole_us']:.0f} (medians). What else looks at\n"
-        f"every frame: {besides}. The sum of the models is {part:.2f} times the face mesh alone."
+        f"One thread, {speed['processor']}, all of them in turn, medians: the model {speed['model_us']:.0f} "
+        f"microseconds per face,\nalignment and normalisation {speed['prepare_us']:.0f}, all together "
+        f"{speed['whole_us']:.0f}. What else looks at every picture:\n{every}. At {speed['pictures']:g} pictures a "
+        f"second, less often: {seldom}.\n"
+        f"The sum of the models, per picture, is {card_goals.load(speed):.2f} times the face mesh alone."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from npng_edge.infer.pipeline import MESH
 from npng_edge.policy.face.pspi import PSPI_UNITS
 from training.datasets.table import table
 from training.judge.card_real import OPENFACE
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 EYES_CLOSED = 0.99
 """AUC of eyes closed against open."""
+HEAVIEST = 1.6
+"""Time of all models over that of the face mesh."""
 WEAK_PCC = 0.6
 """Units with less on rendered people are named as weak."""
 WORSE = 1.25
@@ -45,6 +48,19 @@ def _goals(results: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
         goal = {**OPENFACE, "AU43": EYES_CLOSED}.get(row["unit"])
         if goal is not None:
             yield _at_least(f"other real faces, 48 pixels: {row['unit']}, AUC", goal, row["auc"]["value"])
+    heavy = load(results["speed"])
+    yield (
+        "all models, per picture, over the face mesh alone",
+        f"at most {HEAVIEST:.2f}",
+        figure(heavy),
+        heavy <= HEAVIEST,
+    )
+
+
+def load(speed: Mapping[str, Any]) -> float:
+    """All models' time per picture, as of `evaluate.measure`, over the face mesh's."""
+    others = sum(took * speed["shares"][name] for name, took in speed["others_us"].items())
+    return float((speed["model_us"] + others) / speed["others_us"][MESH])
 
 
 def _at_least(what: str, goal: float, found: float | None) -> tuple[str, str, str, bool]:

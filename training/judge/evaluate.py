@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npng_edge.infer.action_units import ActionUnitModel, prepare
-from npng_edge.infer.pipeline import Pipeline
+from npng_edge.infer.asymmetry import EVERY_S
+from npng_edge.infer.pain import RATE_HZ
+from npng_edge.infer.pipeline import ASYMMETRY, MESH, OCCLUSION, PAIN, PAIN_TEMPORAL, Pipeline
 from npng_edge.settings import Seeing
 from training.judge.evaluate_clip import evaluate_clip
 from training.judge.evaluate_stills import evaluate_coded, evaluate_expressions, evaluate_frl, read
 from training.judge.faces import SMALL, Finder, coded
 from training.judge.fairness import evaluate_groups, tones
-from training.judge.speed import example, median_us, processor
+from training.judge.speed import example, medians_us, processor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,22 +55,40 @@ def evaluate_real(data: Path, models: Path) -> dict[str, Any]:
     return results
 
 
-def measure(model: Model, examples: Examples, others: Mapping[str, Model], calls: int = 500) -> dict[str, Any]:
+def shares(pictures: float) -> dict[str, float]:
+    """How often each model beside that of the action units is called per picture, at so many pictures a second."""
+    return {
+        MESH: 1.0,
+        OCCLUSION: 1.0,
+        PAIN: 1.0,
+        PAIN_TEMPORAL: min(RATE_HZ / pictures, 1.0),
+        ASYMMETRY: min(1.0 / (EVERY_S * pictures), 1.0),
+    }
+
+
+def measure(model: Model, examples: Examples, others: Mapping[str, Model]) -> dict[str, Any]:
     """Microseconds per face on one core of this machine, preparation and model apart.
 
     Args:
         model: the shipped one, opened with one thread.
         examples: anything; the first face is used.
-        others: by name, what else looks at every frame; the face mesh must be one.
-        calls: to take the median of.
+        others: by name, those of `shares`.
     """
     crop, mesh = examples.crops[:1], examples.landmarks[:1]
     picture = np.ascontiguousarray(np.broadcast_to(crop[0, :, :, np.newaxis], (*crop.shape[1:], 3)))
     points = np.ascontiguousarray(mesh[0] * np.float32(50.0) + np.array([56.0, 34.0, 0.0], np.float32))
+    took = medians_us(
+        {
+            "prepare": lambda: prepare(picture, points),
+            "model": lambda: model(crop, mesh),
+            "whole": lambda: ActionUnitModel(model).read(picture, points),
+            **{name: partial(other, *example(other)) for name, other in others.items()},
+        }
+    )
     return {
         "processor": processor(),
-        "prepare_us": median_us(lambda: prepare(picture, points), calls),
-        "model_us": median_us(lambda: model(crop, mesh), calls),
-        "whole_us": median_us(lambda: ActionUnitModel(model).read(picture, points), calls),
-        "others_us": {name: median_us(partial(other, *example(other)), calls) for name, other in others.items()},
+        **{f"{name}_us": took.pop(name) for name in ("prepare", "model", "whole")},
+        "others_us": took,
+        "pictures": Seeing().max_fps,
+        "shares": shares(Seeing().max_fps),
     }

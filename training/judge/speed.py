@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from npng_edge.infer.runtime import Array, Model
 
@@ -27,6 +27,20 @@ def median_us(call: Callable[[], object], calls: int = 1000) -> float:
         call()
         took.append(time.perf_counter() - start)
     return float(np.median(took) * 1e6)
+
+
+def medians_us(calls: Mapping[str, Callable[[], object]], rounds: int = 500) -> dict[str, float]:
+    """Microseconds of each call, the median of so many rounds in which each has its turn.
+
+    In turn, because a machine whose pace changes then changes it for all of them: what is compared stays comparable.
+    """
+    took: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            took[name].append(time.perf_counter() - start)
+    return {name: float(np.median(each) * 1e6) for name, each in took.items()}
 
 
 def example(model: Model) -> tuple[Array, ...]:
