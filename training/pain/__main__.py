@@ -36,7 +36,7 @@ Picture = Annotated[Path, typer.Option(help="Where the picture goes.")]
 
 @app.command()
 def render(
-    shards: Annotated[int, typer.Option(min=1, help=f"Files of {store.PER_SHARD} films.")] = 54,
+    shards: Annotated[int, typer.Option(min=1, help=f"Files of {store.PER_SHARD} films.")] = 78,
     work: Work = FILMS,
     models: Models = HOME,
     face: Face = face_model.DEFAULT_PATH,

@@ -18,8 +18,6 @@ from training.pain.heads import FURTHEST, HIDDEN, MOST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from torch import nn
-
     from training.int8 import Feed
     from training.pain.baseline import Baseline
     from training.pain.heads import Course, Reduction, Still
@@ -41,10 +39,10 @@ class Platt:
 def still(nets: Sequence[Still], reduction: Reduction, platt: Platt) -> bytes:
     """The heads for one picture."""
     graph = Graph()
-    joined = _joined(graph, reduction)
-    hidden = [graph.add("Relu", _linear(graph, joined, net.hidden)) for net in nets]
-    said = [_linear(graph, values, net.out) for values, net in zip(hidden, nets, strict=True)]
-    _close(graph, graph.add("Mean", *said), platt)
+    weights = np.concatenate([net.hidden.weight.detach().numpy() for net in nets])
+    bias = np.concatenate([net.hidden.bias.detach().numpy() for net in nets])
+    hidden = graph.add("Relu", _linear(graph, _joined(graph, reduction), weights, bias))
+    _close(graph, _mean(graph, hidden, nets), platt)
     return _model(graph, "pain", {"features": (1, FEATURES), "units": (1, NUMBERS)})
 
 
@@ -53,7 +51,9 @@ def course(nets: Sequence[Course], reduction: Reduction, platt: Platt) -> bytes:
     graph = Graph()
     known = graph.add("Mul", _joined(graph, reduction), "seen")
     inputs = graph.add("Transpose", graph.add("Concat", known, "seen", axis=2), perm=[1, 0, 2])
-    _close(graph, graph.add("Mean", *(_recurrent(graph, inputs, net) for net in nets)), platt)
+    last = graph.add("Concat", *(_recurrent(graph, inputs, net) for net in nets), axis=2)
+    hidden = graph.add("Reshape", last, graph.constant(np.array([1, HIDDEN * len(nets)])))
+    _close(graph, _mean(graph, hidden, nets), platt)
     return _model(
         graph, "pain-temporal",
         {"features": (1, STEPS, FEATURES), "units": (1, STEPS, NUMBERS), "seen": (1, STEPS, 1)},
@@ -93,19 +93,26 @@ def _joined(graph: Graph, reduction: Reduction) -> str:
 
 
 def _recurrent(graph: Graph, inputs: str, net: Course) -> str:
-    """What one head says after the last step."""
+    """State of one head after the last step, (1, 1, HIDDEN)."""
     state = {name: value.numpy() for name, value in net.gru.state_dict().items()}
     gates = [graph.constant(_gates(state[name])[None]) for name in ("weight_ih_l0", "weight_hh_l0")]
     bias = graph.constant(np.concatenate([_gates(state[name]) for name in ("bias_ih_l0", "bias_hh_l0")])[None])
-    # torch resets after the product; of the two outputs the last state, (1, 1, HIDDEN), is the second one.
+    # torch resets after the product; of the two outputs the last state is the second one.
     last = f"last_{len(graph.nodes)}"
     node = helper.make_node("GRU", [inputs, *gates, bias], ["", last], hidden_size=HIDDEN, linear_before_reset=1)
     graph.nodes.append(node)
-    return _linear(graph, graph.add("Reshape", last, graph.constant(np.array([1, HIDDEN]))), net.out)
+    return last
 
 
-def _linear(graph: Graph, x: str, layer: nn.Linear) -> str:
-    weights, bias = (value.detach().numpy() for value in (layer.weight, layer.bias))
+def _mean(graph: Graph, hidden: str, nets: Sequence[Still] | Sequence[Course]) -> str:
+    """The mean of what the nets say of their hidden values, which lie side by side: one product for all of them."""
+    weights: Floats = np.concatenate([net.out.weight.detach().numpy() for net in nets], axis=1)
+    bias: Floats = np.mean([net.out.bias.detach().numpy() for net in nets], axis=0)
+    return _linear(graph, hidden, (weights / len(nets)).astype(np.float32), bias)
+
+
+def _linear(graph: Graph, x: str, weights: Floats, bias: Floats) -> str:
+    """With weights as torch has them, (outputs, inputs)."""
     return graph.add("Add", graph.add("MatMul", x, graph.constant(weights.T)), graph.constant(bias))
 
 
