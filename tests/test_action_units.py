@@ -65,6 +65,7 @@ def test_the_shipped_model_answers_within_the_scales_in_the_order_of_the_units(s
     assert (expression.sides.shape, expression.features.shape) == ((2, UNITS), (256,))
     assert 0.0 <= expression.sides.min() <= expression.sides.max() <= 5.0
     assert np.isfinite(expression.features).all()
+    assert expression.features[:192].min() >= 0.0
     assert 0.0 <= read.eyes_closed.left <= 1.0
     assert 0.0 <= read.eyes_closed.right <= 1.0
 

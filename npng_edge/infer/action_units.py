@@ -37,7 +37,8 @@ class Expression:
     sides: Floats
     """(2, units) intensity 0..5 on the person's own left, then right, in the order of `ACTION_UNITS`."""
     features: Floats
-    """(256,) numbers at least 0 that the backbone boils the face down to, for models of pain and of palsy."""
+    """(256,) numbers that the backbone boils the face down to, for the models of pain: 192 at least 0, then 64 that say
+    by how much one half of the picture differs from the other."""
 
 
 class ActionUnitModel:

@@ -117,13 +117,10 @@ def _rest(found: Sequence[Mapping[str, Any]]) -> str:
 
 def _speed(speed: Mapping[str, Any]) -> str:
     shares = speed["shares"]
-    every, seldom = (
-        ", ".join(
-            f"{name} {took:.0f}" + (f" for one in {1.0 / shares[name]:.0f}" if shares[name] < 1.0 else "")
-            for name, took in speed["others_us"].items()
-            if (shares[name] < 1.0) == less
-        )
-        for less in (False, True)
+    each = {name: f"{name} {took:.0f}" for name, took in speed["others_us"].items()}
+    every = ", ".join(text for name, text in each.items() if shares[name] == 1.0)
+    seldom = ", ".join(
+        f"{text} for one in {1.0 / shares[name]:.0f}" for name, text in each.items() if shares[name] < 1.0
     )
     return (
         "## Speed\n\n"

@@ -21,12 +21,7 @@ FREE = {"batch": 1, "height": 120, "width": 160}
 
 def median_us(call: Callable[[], object], calls: int = 1000) -> float:
     """Microseconds, the median of so many calls."""
-    took = []
-    for _ in range(calls):
-        start = time.perf_counter()
-        call()
-        took.append(time.perf_counter() - start)
-    return float(np.median(took) * 1e6)
+    return medians_us({"call": call}, calls)["call"]
 
 
 def medians_us(calls: Mapping[str, Callable[[], object]], rounds: int = 500) -> dict[str, float]:
